@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import click
+
+_PATIENTS = 24  # of each class
+
+
+@click.command()
+@click.option("-o", "--output", default="demo", show_default=True, type=click.Path(path_type=Path))
+@click.option("--scan", type=click.Path(path_type=Path), help="Diagnose this scan of yours instead of a phantom.")
+@click.option("--config", default="demo", show_default=True, help="Another system to train.")
+@click.option(
+    "--patients", default=_PATIENTS, show_default=True, type=click.IntRange(6), help="Phantoms of each class."
+)
+def demo(output, scan, config, patients):
+    """Train a small system on synthetic scans and diagnose one: the whole road, in a few minutes.
+
+    Writes phantoms as DICOM, lists, splits and prepares them, trains, scores the patients that were held out and
+    diagnoses one of them. What is there already is kept; run it again to go on, or with --scan to try a scan of
+    your own. The system has only seen phantoms: what it says of a real scan has NO diagnostic meaning.
+    """
+    from tfcovid.cli.quiet_tensorflow import quiet_tensorflow
+    from tfcovid.config import load_config
+    from tfcovid.data import assign_splits, index_class_folders, read_manifest, write_manifest
+    from tfcovid.errors import InputError
+    from tfcovid.phantom import write_cohort
+
+    if scan is not None and not scan.exists():
+        raise InputError(f"no such scan: {scan}")
+    quiet_tensorflow()
+    cohort, manifest, bundle = output / "cohort", output / "manifest.csv", output / "bundle"
+    if not bundle.is_dir():
+        click.echo(f"Phantoms: {4 * patients} scans as DICOM in {cohort}")
+        write_cohort(cohort, patients=patients, seed=0, progress=True)
+        labels = cohort.with_name("cohort_masks") / "slice_labels.csv"
+        shares = {"train": 0.65, "val": 0.1, "test": 0.25}
+        write_manifest(assign_splits(index_class_folders(cohort, labels), shares), manifest)
+
+        from tfcovid.training import train
+
+        train(load_config(config), read_manifest(manifest), bundle, output / "store", progress=True)
+
+    from tfcovid.inference import load
+    from tfcovid.progress import with_progress
+    from tfcovid.scans import read_scan
+
+    system = load(bundle)
+    held_out = [entry for entry in read_manifest(manifest) if entry.split == "test"]
+    if scan is None:
+        from tfcovid.evaluation import score
+
+        found = [
+            system.predict(read_scan(entry.scan)).probabilities
+            for entry in with_progress(held_out, len(held_out), "Held-out patients", True)
+        ]
+        click.echo(score([entry.label for entry in held_out], found))
+    source = scan or next(entry.scan for entry in held_out if entry.label == system.config.labels[1])
+    result = output / ("your_scan" if scan else "diagnosis")
+    read = read_scan(source, progress=True)
+    for finding in read.findings:
+        click.echo(f"  {finding.severity} {finding.name}: {finding.message}", err=True)
+    diagnosis = system.predict(read, progress=True)
+    diagnosis.save(result, overwrite=True)
+    click.echo(f"{source}: {diagnosis}")
+    click.echo(f"Look at {result / 'figure.png'}. Trained on phantoms: no diagnostic meaning. Research use only.")

@@ -1,0 +1,144 @@
+"""The manifest: one row a scan, as CSV that a spreadsheet opens."""
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tfcovid.errors import InputError
+
+SPLITS = ("train", "val", "test")
+_PATHS = ("scan", "slice_labels", "lungs", "lesions")
+_COLUMNS = ("scan", "patient", "label", "split", "slice_labels", "lungs", "lesions")
+_SLICE_COLUMNS = ("slice", "k", "k_ascending_z")
+_LESION_COLUMNS = ("lesion", "infected")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One scan of a cohort.
+
+    `slice_labels` is a CSV with a column `slice` (0 at the feet) and a column `lesion` (0 or 1); where it also has
+    a column `patient`, only the rows of this patient count. `lungs` and `lesions` are masks.
+    """
+
+    scan: Path
+    patient: str
+    label: str
+    split: str | None = None
+    slice_labels: Path | None = None
+    lungs: Path | None = None
+    lesions: Path | None = None
+
+
+def read_manifest(path: str | Path) -> list[Entry]:
+    """Reads a manifest. Paths in it are relative to its folder.
+
+    Raises:
+        InputError: no such file, a missing or unknown column, an empty field, an unknown split, a scan listed
+            twice, a patient in two splits.
+    """
+    from tfcovid.data.splits import check_splits
+
+    path = Path(path)
+    rows = read_table(path)
+    columns = list(rows[0])
+    missing = [name for name in ("scan", "patient", "label") if name not in columns]
+    unknown = [name for name in columns if name not in _COLUMNS]
+    if missing or unknown:
+        raise InputError(
+            f"{path}: a manifest has the columns {', '.join(_COLUMNS)}, the first three at least; "
+            "`tfcovid index` makes one from any table. "
+            f"Missing: {', '.join(missing) or 'none'}. Unknown: {', '.join(unknown) or 'none'}."
+        )
+    entries = []
+    seen: dict[Path, int] = {}
+    for line, row in enumerate(rows, start=2):
+        empty = [name for name in ("scan", "patient", "label") if not row[name]]
+        if empty:
+            raise InputError(f"{path}, line {line}: {', '.join(empty)} is empty.")
+        if row.get("split") and row["split"] not in SPLITS:
+            raise InputError(f"{path}, line {line}: split is train, val or test. Received: {row['split']!r}")
+        files = {name: path.parent / row[name] if row.get(name) else None for name in _PATHS}
+        if files["scan"] in seen:
+            raise InputError(f"{path}, line {line}: this scan stands on line {seen[files['scan']]} already.")
+        seen[files["scan"]] = line
+        entries.append(Entry(patient=row["patient"], label=row["label"], split=row.get("split") or None, **files))
+    check_splits(entries, path)
+    return entries
+
+
+def write_manifest(entries: Iterable[Entry], path: str | Path) -> None:
+    """Writes a manifest, with paths relative to its folder, to a temporary name and moves it into place."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for entry in entries:
+            values = [getattr(entry, name) for name in _COLUMNS]
+            writer.writerow(
+                os.path.relpath(value, path.parent) if isinstance(value, Path) else value or "" for value in values
+            )
+    partial.replace(path)
+
+
+def slice_targets(entry: Entry, labels: Sequence[str], slices: int) -> np.ndarray:
+    """The training target of every slice of a scan, -1 for a slice that is left out.
+
+    All slices of a healthy scan are healthy; of a diseased scan, those marked as showing a lesion carry its label
+    and the others are left out (M3Lung-Sys, section II-B). Without slice labels every slice carries the label.
+
+    Args:
+        labels: class names, the healthy one first.
+        slices: number of slices of the scan.
+
+    Returns:
+        `(slices,)` int32.
+    """
+    target = labels.index(entry.label)
+    targets = np.full(slices, target, np.int32)
+    if target == 0 or entry.slice_labels is None:
+        return targets
+    rows = read_table(entry.slice_labels)
+    slice_column = next((name for name in _SLICE_COLUMNS if name in rows[0]), None)
+    lesion_column = next((name for name in _LESION_COLUMNS if name in rows[0]), None)
+    if slice_column is None or lesion_column is None:
+        raise InputError(
+            f"{entry.slice_labels}: slice labels have the columns slice and lesion. Received: {', '.join(rows[0])}"
+        )
+    if "patient" in rows[0]:
+        rows = [row for row in rows if row["patient"] == entry.patient]
+    try:
+        marks = {int(row[slice_column]): int(row[lesion_column]) for row in rows}
+    except ValueError as error:
+        raise InputError(f"{entry.slice_labels}: slice and lesion are whole numbers: {error}") from error
+    if sorted(marks) != list(range(slices)) or not set(marks.values()) <= {0, 1}:
+        raise InputError(
+            f"{entry.slice_labels}: patient {entry.patient} needs one row of lesion 0 or 1 for each of the slices "
+            f"0 to {slices - 1} of {entry.scan}. Received: {len(marks)} rows"
+        )
+    targets[[k for k, lesion in marks.items() if not lesion]] = -1
+    return targets
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV with a header, stripped of surrounding space; at least one.
+
+    Raises:
+        InputError: no such file, not a table, or no rows.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            rows = [{k: (v or "").strip() for k, v in row.items() if k} for row in csv.DictReader(file)]
+    except FileNotFoundError as error:
+        raise InputError(f"no such file: {path}") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not readable as a CSV table: {error}") from error
+    if not rows:
+        raise InputError(f"{path}: a table needs a header and at least one row.")
+    return rows

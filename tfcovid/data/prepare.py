@@ -1,0 +1,165 @@
+"""The store: every scan of a cohort cropped once and kept as TFRecord."""
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfcovid.config import Config
+from tfcovid.data.manifest import Entry
+from tfcovid.data.network_slices import network_slices
+from tfcovid.errors import InputError
+from tfcovid.progress import with_progress
+from tfcovid.scans import read_scan
+
+# Counts up when records or what they mean change, so that an old store is never read as a new one.
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One scan of the store.
+
+    Attributes:
+        record: TFRecord file, one Example a slice: "hu", int16 little-endian `(height, width)`.
+        index: where each slice stood in the scan.
+        scan_slices: slices of the whole scan.
+        findings: what the checks of the scan found, as (name, severity, words).
+    """
+
+    entry: Entry
+    record: Path
+    index: tuple[int, ...]
+    scan_slices: int
+    findings: tuple[tuple[str, str, str], ...]
+
+
+def prepare(
+    config: Config,
+    entries: Sequence[Entry],
+    store: str | Path,
+    allow: Sequence[str] = (),
+    workers: int | None = None,
+    progress: bool = False,
+) -> tuple[list[Prepared], list[tuple[Entry, str]]]:
+    """Crops the scans of `entries` into `store`, several at a time, and leaves out those already there.
+
+    A scan is known by a hash of its files and of the settings that shape its slices: changed scans and changed
+    settings are prepared anew, everything else is kept. Each record is written to a temporary name and moved into
+    place, so that a stopped run loses at most the scans it was at. Memory holds one scan a worker.
+
+    Args:
+        allow: names of findings that are not to stop a scan, see `tfcovid.read_scan`.
+        workers: scans at a time, one a processor by default.
+
+    Returns:
+        The prepared scans in the order of `entries`, and the scans that could not be read with the reason.
+    """
+    store = Path(store)
+    store.mkdir(parents=True, exist_ok=True)
+    for left_over in store.glob(".*.partial"):
+        left_over.unlink()
+    outcomes = _in_parallel(partial(_prepare_one, config, store, allow), entries, workers or os.cpu_count() or 1)
+    results = dict(with_progress(outcomes, len(entries), "Preparing scans", progress))
+    done = [results[n] for n in range(len(entries)) if isinstance(results[n], Prepared)]
+    failed = [(entry, results[n]) for n, entry in enumerate(entries) if isinstance(results[n], str)]
+    return done, failed
+
+
+def _in_parallel(work: Callable, items: Sequence, workers: int) -> Iterator[tuple[int, Any]]:
+    """(number of the item, what `work` returned or why it failed), as they finish, `workers` at a time."""
+    numbered = iter(enumerate(items))
+    with ThreadPoolExecutor(workers) as pool:
+        # No more in flight than workers: results and errors of scans hold memory until they are taken.
+        running = {pool.submit(work, item): n for n, item in islice(numbered, workers)}
+        try:
+            while running:
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    number, error = running.pop(future), future.exception()
+                    if error is not None and not isinstance(error, Exception):
+                        raise error
+                    reason = str(error) if isinstance(error, InputError) else f"unexpected {error!r}"
+                    running |= {pool.submit(work, item): n for n, item in islice(numbered, 1)}
+                    yield number, reason if error else future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def read_record(record: Path, size: tuple[int, int]) -> np.ndarray:
+    """All slices of one scan, `(slices, height, width)` int16 HU."""
+    import tensorflow as tf
+
+    examples = (tf.train.Example.FromString(raw.numpy()) for raw in tf.data.TFRecordDataset(str(record)))
+    return np.stack([_decode(example, size) for example in examples])
+
+
+def _decode(example, size: tuple[int, int]) -> np.ndarray:
+    return np.frombuffer(example.features.feature["hu"].bytes_list.value[0], "<i2").reshape(size)
+
+
+def _prepare_one(config: Config, store: Path, allow: Sequence[str], entry: Entry) -> Prepared:
+    key = _content_key(config, entry.scan, allow)
+    record, facts = store / f"{key}.tfrecord", store / f"{key}.json"
+    if not facts.is_file():
+        scan = read_scan(entry.scan, allow=allow)
+        slices = network_slices(scan, config, threads=1)
+        _write(record, partial(_write_record, slices.hu))
+        known = {
+            "index": slices.index.tolist(),
+            "scan_slices": len(scan.voxels),
+            "boxes": slices.boxes.tolist(),
+            "without_lung": np.flatnonzero(slices.without_lung).tolist(),
+            "findings": [(f.name, f.severity, f.message) for f in scan.findings],
+        }
+        # Written last: where the facts are, the record is whole.
+        _write(facts, lambda path: path.write_text(json.dumps(known), encoding="utf-8"))
+    known = json.loads(facts.read_text(encoding="utf-8"))
+    findings = tuple(tuple(finding) for finding in known["findings"])
+    return Prepared(entry, record, tuple(known["index"]), known["scan_slices"], findings)
+
+
+def _content_key(config: Config, scan: Path, allow: Sequence[str]) -> str:
+    """Hash of the settings that shape a record and of every byte of the scan."""
+    shaping = config.model_dump(mode="json", include={"crop", "selection", "eight_bit"})
+    digest = hashlib.sha256(json.dumps([_FORMAT, shaping, sorted(allow)], sort_keys=True).encode())
+    for file in _files(scan):
+        digest.update(str(file.relative_to(scan.parent)).encode())
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()[:32]
+
+
+def _files(scan: Path) -> Iterator[Path]:
+    if scan.is_file():
+        yield scan
+    elif scan.is_dir():
+        yield from sorted(path for path in scan.rglob("*") if path.is_file())
+    else:
+        raise InputError(f"no such scan: {scan}")
+
+
+def _write(path: Path, writing: Callable[[Path], object]) -> None:
+    # Named after the thread too: a scan listed twice may be prepared twice at the same time.
+    unfinished = path.with_name(f".{path.name}.{threading.get_ident()}.partial")
+    writing(unfinished)
+    unfinished.replace(path)
+
+
+def _write_record(hu: np.ndarray, path: Path) -> None:
+    import tensorflow as tf
+
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for pixels in hu:
+            raw = tf.train.BytesList(value=[np.ascontiguousarray(pixels, "<i2").tobytes()])
+            features = tf.train.Features(feature={"hu": tf.train.Feature(bytes_list=raw)})
+            writer.write(tf.train.Example(features=features).SerializeToString())

@@ -1,0 +1,172 @@
+"""What a system says of a scan, and the files it is written to."""
+
+import csv
+import json
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfcovid import __version__
+from tfcovid.data.network_slices import NetworkSlices
+from tfcovid.errors import InputError
+from tfcovid.preprocess import paste
+from tfcovid.scans import Scan, write_nifti
+
+RESEARCH_USE = "Research use only. Not a medical device; not for diagnosis or treatment."
+
+
+@dataclass(frozen=True, repr=False)
+class Diagnosis:
+    """The diagnosis of one scan.
+
+    Attributes:
+        label: the answer, one of `labels`.
+        by_window: CT window centre (HU) -> `(classes,)` probabilities through that window.
+        slices: which slices were read, their boxes, and which show no lung.
+        slice_probabilities: `(slices read, classes)`.
+        lesion_probabilities: `(slices read,)` that a slice shows a lesion.
+        small_map: `(slices read, height, width)` in [0, 1], the lesion map at the network's resolution, in the
+            frame of the boxes; None where the network makes none.
+        timings: seconds by step.
+    """
+
+    scan: Scan
+    labels: tuple[str, ...]
+    label: str
+    by_window: dict[float, np.ndarray]
+    slices: NetworkSlices
+    slice_probabilities: np.ndarray
+    lesion_probabilities: np.ndarray
+    small_map: np.ndarray | None
+    settings: dict[str, Any]
+    bundle: dict[str, Any]
+    timings: dict[str, float]
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{label} {value:.3f}" for label, value in self.probabilities.items())
+        return f"Diagnosis({self.label}: {shown}; {len(self.slices.index)} slices)"
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """Label -> probability, the mean over the windows."""
+        mean = np.mean(list(self.by_window.values()), axis=0)
+        return {label: float(value) for label, value in zip(self.labels, mean, strict=True)}
+
+    @property
+    def lesion_map(self) -> np.ndarray | None:
+        """`(slices, height, width)` float32 in [0, 1] in the frame of the scan; 0 where nothing was read."""
+        if self.small_map is None:
+            return None
+        whole = np.zeros(self.scan.voxels.shape, np.float32)
+        whole[self.slices.index] = paste(self.small_map, self.slices.boxes, whole.shape[1:])
+        return whole
+
+    @property
+    def slice_table(self) -> list[dict[str, Any]]:
+        """One row a slice, feet to head: where it is, what it shows, which box was read."""
+        rows = []
+        for n, k in enumerate(self.slices.index.tolist()):
+            center = [*(side / 2 for side in self.scan.voxels.shape[:0:-1]), k, 1]
+            rows.append(
+                {
+                    "slice": k,
+                    "z_mm": round(float(self.scan.affine[2] @ center), 2),
+                    "lesion": round(float(self.lesion_probabilities[n]), 4),
+                    "label": self.labels[int(self.slice_probabilities[n].argmax())],
+                    **{
+                        label: round(float(p), 4)
+                        for label, p in zip(self.labels, self.slice_probabilities[n], strict=True)
+                    },
+                    **dict(zip(("top", "left", "bottom", "right"), self.slices.boxes[n].tolist(), strict=True)),
+                    "without_lung": bool(self.slices.without_lung[n]),
+                }
+            )
+        return rows
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Everything but the pixels, ready for JSON; nothing that names the patient."""
+        return {
+            "notice": RESEARCH_USE,
+            "diagnosis": self.label,
+            "probabilities": self.probabilities,
+            "probabilities_by_window_center": {f"{c:g}": p.tolist() for c, p in self.by_window.items()},
+            "scan": {
+                "key": self.scan.key,
+                "shape": list(self.scan.voxels.shape),
+                "spacing_mm": [round(float(mm), 4) for mm in self.scan.spacing],
+                "units": self.scan.units,
+                "findings": [
+                    {"name": f.name, "severity": f.severity, "message": f.message} for f in self.scan.findings
+                ],
+            },
+            "slices": {
+                "read": len(self.slices.index),
+                "without_lung": int(self.slices.without_lung.sum()),
+                "with_lesion": int((self.lesion_probabilities > 0.5).sum()),
+            },
+            "bundle": self.bundle,
+            "settings": self.settings,
+            "versions": {
+                "tfcovid": __version__,
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("tensorflow", "keras", "numpy")},
+            },
+            "timings_s": {name: round(seconds, 3) for name, seconds in self.timings.items()},
+        }
+
+    def plot(self, path: str | Path | None = None):
+        """The paper's figure: every fifth slice with its lesion map beneath, then the probabilities.
+
+        Args:
+            path: a PNG to write; without it the matplotlib figure is returned.
+        """
+        from tfcovid.inference.figure import draw
+
+        figure = draw(self)
+        if path is None:
+            return figure
+        figure.savefig(path)
+        return None
+
+    def save(self, folder: str | Path, overwrite: bool = False) -> Path:
+        """Writes `diagnosis.json`, `slices.csv`, `figure.png` and, where there is one, `lesion_map.nii.gz`.
+
+        The lesion map is in per cent (uint8), in the frame of the file the scan came from, so that it opens over it.
+        All files appear together or not at all.
+
+        Raises:
+            InputError: the folder holds something already and `overwrite` is not given, or is no diagnosis.
+        """
+        folder = Path(folder)
+        known = ("diagnosis.json", "slices.csv", "figure.png", "lesion_map.nii.gz")
+        if folder.exists():
+            foreign = [p.name for p in folder.iterdir() if p.name not in known] if folder.is_dir() else [folder.name]
+            if foreign:
+                raise InputError(f"{folder} holds other things than a diagnosis ({foreign[0]}); choose another folder.")
+            if any(folder.iterdir()) and not overwrite:
+                raise InputError(
+                    f"{folder} holds a diagnosis already; overwrite it on purpose or choose another folder."
+                )
+        partial = folder.with_name(f".{folder.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        if self.small_map is not None:
+            percent = np.rint(self.lesion_map * 100).astype(np.uint8)
+            write_nifti(percent, partial / "lesion_map.nii.gz", like=self.scan)
+        self.plot(partial / "figure.png")
+        with (partial / "slices.csv").open("w", newline="", encoding="utf-8") as file:
+            table = self.slice_table
+            writer = csv.DictWriter(file, list(table[0]))
+            writer.writeheader()
+            writer.writerows(table)
+        (partial / "diagnosis.json").write_text(json.dumps(self.summary, indent=2) + "\n", encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        partial.rename(folder)
+        return folder

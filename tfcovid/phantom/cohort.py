@@ -1,0 +1,192 @@
+"""A folder of synthetic patients in class folders."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from tfcovid.errors import InputError
+from tfcovid.phantom.phantom import DISEASES, LABELS, make_phantom
+from tfcovid.phantom.write_dicom import write_dicom
+from tfcovid.phantom.write_nifti import write_nifti
+
+
+def write_cohort(
+    folder: str | Path,
+    *,
+    patients: int = 8,
+    seed: int = 0,
+    shape: tuple[int, int, int] | None = None,
+    format: str = "dicom",
+    workers: int | None = None,
+    progress: bool | Callable[[int, int], None] = False,
+) -> Path:
+    """Write `patients` scans of each class and return `folder`.
+
+    Scans are folder/<class>/<patient>/*.dcm, or folder/<class>/<patient>.nii.gz with `format` "nifti".
+    Truth lies beside them in <folder>_masks/: <class>/<patient>_lungs.nii.gz and _lesions.nii.gz, and
+    slice_labels.csv with the columns patient, slice (from 0 at the feet) and lesion (0 or 1).
+
+    A patient depends on `seed`, its class and its number only. Patients already there are kept, so an
+    interrupted call can be repeated and a cohort can be made larger. `progress` True draws a bar; a function
+    is called with patients done and patients in all. `workers` processes run (default: one a CPU).
+
+    Raises InputError for unusable arguments, or when the folder was begun with other settings.
+    """
+    if format not in ("dicom", "nifti"):
+        raise InputError(f'format: use "dicom" or "nifti"; got {format!r}')
+    if patients < 1:
+        raise InputError(f"patients: give how many of each class, at least 1; got {patients!r}")
+    folder = Path(folder)
+    truth = folder.with_name(folder.name + "_masks")
+    _check_settings(folder, truth, {"seed": seed, "shape": shape and list(shape), "format": format})
+
+    jobs = [
+        (str(folder.resolve()), str(truth.resolve()), disease, index, seed, shape, format)
+        for index in range(patients)
+        for disease in DISEASES
+        if not _scan_path(folder, disease, index, format).exists()
+    ]
+    total = patients * len(DISEASES)
+    workers = min(len(jobs), workers or os.cpu_count() or 1)
+    with _Progress(progress, total - len(jobs), total) as tick:
+        if workers <= 1:
+            for job in jobs:
+                _write_patient(*job)
+                tick()
+        else:
+            with ThreadPoolExecutor(workers) as pool:
+                list(pool.map(lambda share: _run_elsewhere(share, tick), [jobs[i::workers] for i in range(workers)]))
+    _write_slice_labels(truth)
+    return folder
+
+
+def _name(disease: str, index: int) -> str:
+    return f"{LABELS[disease]}-{index:04d}"
+
+
+def _scan_path(folder: Path, disease: str, index: int, format: str) -> Path:
+    return folder / LABELS[disease] / (_name(disease, index) + (".nii.gz" if format == "nifti" else ""))
+
+
+def _check_settings(folder: Path, truth: Path, settings: dict) -> None:
+    """Record what the cohort is made of; a folder with two recipes in it is no cohort."""
+    record = truth / "cohort.json"
+    if record.exists():
+        found = json.loads(record.read_text())
+        if found != settings:
+            raise InputError(
+                f"folder: {folder} was begun with {json.dumps(found)}; use a new folder or the same settings; "
+                f"got {json.dumps(settings)}"
+            )
+        return
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"folder: give a new or empty one, or a cohort to complete; got {folder}")
+    folder.mkdir(parents=True, exist_ok=True)
+    truth.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps(settings))
+
+
+def _run_elsewhere(jobs: list, tick: Callable[[], None]) -> None:
+    """Write patients in a new interpreter.
+
+    Not multiprocessing: a forked child of a process that has used TensorFlow or OpenCV threads can hang, and
+    a spawned one runs the caller's script again unless that is guarded.
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-c", "from tfcovid.phantom.cohort import _work; _work()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path)},
+    )
+    with child:
+        child.stdin.write(json.dumps(jobs))
+        child.stdin.close()
+        for _ in child.stdout:
+            tick()
+    if child.returncode:
+        raise RuntimeError(f"a phantom worker stopped with code {child.returncode}; its own message is above")
+
+
+def _work() -> None:
+    for job in json.load(sys.stdin):
+        _write_patient(*job)
+        print("written", flush=True)
+
+
+def _write_patient(
+    folder: str, truth: str, disease: str, index: int, seed: int, shape: list[int] | None, format: str
+) -> None:
+    """Write in a folder aside, then move: the scan comes last, so where it is the patient is complete."""
+    folder, truth = Path(folder), Path(truth)
+    name, label = _name(disease, index), LABELS[disease]
+    own = int(np.random.SeedSequence([seed, DISEASES.index(disease), index]).generate_state(1)[0])
+    phantom = make_phantom(disease, seed=own, shape=shape)
+    aside = truth / ".partial" / name
+    shutil.rmtree(aside, ignore_errors=True)
+    write_nifti(phantom, aside, parts=("lungs", "lesions"))
+    target = _scan_path(folder, disease, index, format)
+    if format == "nifti":
+        scan = write_nifti(phantom, aside, parts=("ct",)) / "ct.nii.gz"
+    else:
+        scan = write_dicom(phantom, aside / "scan", patient=name)
+    (truth / label).mkdir(exist_ok=True)
+    target.parent.mkdir(exist_ok=True)
+    for part in ("lungs", "lesions"):
+        (aside / f"{part}.nii.gz").replace(truth / label / f"{name}_{part}.nii.gz")
+    scan.replace(target)
+    shutil.rmtree(aside)
+
+
+def _write_slice_labels(truth: Path) -> None:
+    rows = []
+    for path in sorted(truth.glob("*/*_lesions.nii.gz")):
+        lesions = np.asarray(nib.load(path).dataobj)
+        found = lesions.any(axis=(0, 1))
+        rows += [(path.name.removesuffix("_lesions.nii.gz"), k, int(flag)) for k, flag in enumerate(found)]
+    draft = truth / "slice_labels.csv.partial"
+    with draft.open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("patient", "slice", "lesion"))
+        writer.writerows(rows)
+    draft.replace(truth / "slice_labels.csv")
+    shutil.rmtree(truth / ".partial", ignore_errors=True)
+
+
+class _Progress:
+    """Counts patients: silently, for a function, or on a bar."""
+
+    def __init__(self, wanted: bool | Callable[[int, int], None], done: int, total: int):
+        self.wanted, self.done, self.total = wanted, done, total
+
+    def __enter__(self) -> Callable[[], None]:
+        self.bar = None
+        if self.wanted is True:
+            from rich.progress import Progress
+
+            self.bar = Progress()
+            self.bar.start()
+            self.task = self.bar.add_task("phantoms", total=self.total, completed=self.done)
+        return self._tick
+
+    def _tick(self) -> None:
+        self.done += 1
+        if self.bar:
+            self.bar.advance(self.task)
+        elif callable(self.wanted):
+            self.wanted(self.done, self.total)
+
+    def __exit__(self, *_) -> None:
+        if self.bar:
+            self.bar.stop()

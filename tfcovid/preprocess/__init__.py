@@ -1,0 +1,22 @@
+"""Slices a network can read: windows, lung crop, slice selection, resizing."""
+
+from tfcovid.preprocess.body_box import body_box
+from tfcovid.preprocess.crop_resize import crop_resize, paste
+from tfcovid.preprocess.eight_bit import from_8bit, to_8bit
+from tfcovid.preprocess.lung_areas import lung_areas
+from tfcovid.preprocess.lung_crop import lung_boxes
+from tfcovid.preprocess.select_slices import select_slices
+from tfcovid.preprocess.window import draw_centers, window
+
+__all__ = [
+    "body_box",
+    "crop_resize",
+    "draw_centers",
+    "from_8bit",
+    "lung_areas",
+    "lung_boxes",
+    "paste",
+    "select_slices",
+    "to_8bit",
+    "window",
+]

@@ -1,0 +1,113 @@
+"""The order, the spacing and the direction of a series' slices."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from tfcovid.scans.dicom_header import DicomSlice
+from tfcovid.scans.finding import Finding, a_few, found
+
+SAME = 1e-3  # mm between two positions that are one
+UNEVEN = 0.05  # share of the distance by which a gap may differ from the others
+TILT = 0.5  # degrees
+
+
+def stack(slices: list[DicomSlice]) -> tuple[list[DicomSlice], np.ndarray, list[Finding]]:
+    """Slices of one series, ordered along their normal, with the 4x4 affine from (slice, row, column) indices to
+    LPS+ mm and what was noticed.
+
+    Distances come from the positions: the mean where it is even, the median where it is not.
+    """
+    findings: list[Finding] = []
+    slices = _one_group(
+        slices, lambda s: (s.file.shape, np.round(s.spacing or (0, 0), 3).tolist()), "mixed-sizes", "size", findings
+    )
+    slices = _one_group(slices, lambda s: np.round(s.normal, 2).tolist(), "mixed-orientation", "orientation", findings)
+    normal = slices[0].normal
+    if abs(normal[2]) < np.cos(np.pi / 4):
+        findings.append(found("non-axial", f"The slices are {_plane(normal)}, not axial."))
+    if any(s.position is None for s in slices):
+        return *_without_positions(slices, findings), findings
+
+    slices = sorted(slices, key=lambda s: (s.position @ normal, s.number))
+    slices = _drop_duplicates(slices, normal, findings)
+    step = _step(slices, normal, findings)
+    return slices, _affine(slices[0], step, slices[0].position, findings), findings
+
+
+def _one_group(slices: list, key, name: str, what: str, findings: list[Finding]) -> list[DicomSlice]:
+    """The largest group of slices that agree; a finding names the others."""
+    groups: dict[str, list[DicomSlice]] = {}
+    for slice_ in slices:
+        groups.setdefault(str(key(slice_)), []).append(slice_)
+    largest = max(groups.values(), key=len)
+    if len(groups) > 1:
+        others = [s.file.path.name for group in groups.values() if group is not largest for s in group]
+        sizes = f": {a_few(groups)}" if what == "size" else ""
+        findings.append(
+            found(name, f"{len(others)} of {len(slices)} slices have another {what}{sizes}. They are {a_few(others)}.")
+        )
+    return largest
+
+
+def _plane(normal: np.ndarray) -> str:
+    return ("sagittal", "coronal", "axial")[int(np.abs(normal).argmax())]
+
+
+def _drop_duplicates(slices: list, normal: np.ndarray, findings: list[Finding]) -> list[DicomSlice]:
+    kept, doubles = slices[:1], []
+    for slice_ in slices[1:]:
+        if (slice_.position - kept[-1].position) @ normal < SAME:
+            doubles.append(slice_.file.path.name)
+        else:
+            kept.append(slice_)
+    if doubles:
+        findings.append(
+            found("duplicate-positions", f"{len(doubles)} slices lie where another one does: {a_few(doubles)}.")
+        )
+    return kept
+
+
+def _step(slices: list, normal: np.ndarray, findings: list[Finding]) -> np.ndarray:
+    """mm from one slice to the next, along the way the positions really go."""
+    if len(slices) == 1:
+        return normal * (slices[0].gap or 1.0)
+    gaps = np.array([(b.position - a.position) @ normal for a, b in pairwise(slices)])
+    middle = float(np.median(gaps))
+    missing = [
+        f"{round(gap / middle) - 1} between {slices[i].file.path.name} and {slices[i + 1].file.path.name}"
+        for i, gap in enumerate(gaps)
+        if gap > 1.5 * middle
+    ]
+    even = np.abs(gaps - middle) <= max(UNEVEN * middle, 0.01)
+    if missing:
+        findings.append(found("missing-slices", f"Slices {middle:.4g} mm apart are missing: {a_few(missing)}."))
+    elif not even.all():
+        findings.append(
+            found("uneven-spacing", f"Neighbouring slices are {gaps.min():.4g} to {gaps.max():.4g} mm apart.")
+        )
+    way = slices[-1].position - slices[0].position
+    tilt = float(np.degrees(np.arctan2(np.linalg.norm(np.cross(way, normal)), way @ normal)))
+    if tilt > TILT:
+        findings.append(found("gantry-tilt", f"The stack leans by {tilt:.1f} degrees from its slices' normal."))
+    return way / (len(slices) - 1) if even.all() else way / (way @ normal) * middle
+
+
+def _without_positions(slices: list, findings: list[Finding]) -> tuple[list[DicomSlice], np.ndarray]:
+    without = [s.file.path.name for s in slices if s.position is None]
+    findings.append(found("no-positions", f"{len(without)} slices do not say where they lie: {a_few(without)}."))
+    slices = sorted(slices, key=lambda s: s.number)
+    first = slices[0]
+    return slices, _affine(first, first.normal * (first.gap or 1.0), np.zeros(3), findings)
+
+
+def _affine(first: DicomSlice, step: np.ndarray, origin: np.ndarray, findings: list[Finding]) -> np.ndarray:
+    axes = np.array([1, 0, 0, 0, 1, 0.0]) if first.orientation is None else first.orientation
+    if first.orientation is None:
+        findings.append(found("no-orientation", "The header does not say which way up the slices are."))
+    if first.spacing is None:
+        findings.append(found("no-spacing", "The header does not say how large a pixel is; 1 mm was taken."))
+    between_rows, between_columns = first.spacing or (1.0, 1.0)
+    affine = np.eye(4)
+    affine[:3] = np.column_stack([step, axes[3:] * between_rows, axes[:3] * between_columns, origin])
+    return affine

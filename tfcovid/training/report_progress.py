@@ -1,0 +1,46 @@
+import sys
+from time import monotonic
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tfcovid.config.schema import Training
+
+
+class ReportProgress(keras.callbacks.Callback):
+    """One bar for the whole stage, and a line an epoch with its losses, metrics and speed, on standard error."""
+
+    def __init__(self, title: str, training: Training, steps: int, shown: bool):
+        super().__init__()
+        self.title, self.training, self.steps, self.shown = title, training, steps, shown
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        console = Console(stderr=True, quiet=not self.shown)
+        columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+        self.bar = Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
+        self.task = self.bar.add_task(self.title, total=self.training.epochs * self.steps)
+        self.bar.start()
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.started, self.done = monotonic(), epoch * self.steps
+
+    def on_train_batch_end(self, step: int, logs: dict | None = None) -> None:
+        self.bar.update(self.task, completed=self.done + step + 1)
+
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        # Validation comes before the end of the epoch and is no training.
+        self.trained_for = monotonic() - self.started
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        seconds = getattr(self, "trained_for", monotonic() - self.started)
+        speed = self.steps * self.training.batch / seconds
+        numbers = "  ".join(f"{name} {value:.4f}" for name, value in sorted((logs or {}).items()))
+        self.bar.console.print(
+            f"{self.title} epoch {epoch + 1}/{self.training.epochs}  {speed:.0f}/s  {numbers}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self.bar.stop()

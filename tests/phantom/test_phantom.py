@@ -30,7 +30,8 @@ def test_a_seed_is_one_chest_under_every_disease():
     np.testing.assert_array_equal(healthy.lungs, ill.lungs)
     changed = healthy.hu != ill.hu
     assert changed.any()
-    assert not changed[np.abs(np.arange(SMALL[0]) - np.flatnonzero(changed.any((1, 2))).mean()) > 14].any()
+    # Body, noise and all are the same but for the lungs and the blur around them.
+    assert not changed[distance_transform_edt(healthy.lungs == 0) > 8].any()
 
 
 @pytest.mark.parametrize("disease", DISEASES)
@@ -101,7 +102,7 @@ def scan_sides(scan):
 def test_severity_enlarges_the_disease():
     for disease in DISEASES[1:]:
         share = [
-            np.mean([(phantom(disease, seed, severity=severity).lesions > 0).sum() for seed in range(6)])
+            np.mean([(phantom(disease, seed, TINY, severity=severity).lesions > 0).sum() for seed in range(5)])
             for severity in (0.1, 0.9)
         ]
         assert share[1] > 2.5 * share[0]

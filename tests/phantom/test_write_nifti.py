@@ -17,9 +17,7 @@ def test_masks_share_the_lattice_of_the_ct_in_the_patients_frame(tmp_path):
     assert nib.aff2axcodes(images["ct"].affine) == ("L", "P", "S")
 
     lungs = np.asarray(images["lungs"].dataobj)
-    world = {
-        side: nib.affines.apply_affine(images["lungs"].affine, np.argwhere(lungs == side)) for side in (1, 2)
-    }
+    world = {side: nib.affines.apply_affine(images["lungs"].affine, np.argwhere(lungs == side)) for side in (1, 2)}
     # NIfTI's x grows towards the right of the patient.
     assert world[1][:, 0].max() < world[2][:, 0].min()
 
@@ -36,5 +34,5 @@ def test_a_series_and_a_volume_lie_in_the_same_place(tmp_path):
 
 def test_an_unknown_part_is_refused(tmp_path):
     scan = make_phantom("healthy", seed=1, shape=(2, 32, 32))
-    with pytest.raises(InputError, match="got 'vessels'$"):
+    with pytest.raises(InputError, match=r"got 'vessels'$"):
         write_nifti(scan, tmp_path, parts=("ct", "vessels"))

@@ -22,7 +22,7 @@ SERIES = "1.2.826.0.1.3680043.10.1"
 
 
 def chest(slices: int = 12, height: int = 40, width: int = 48) -> np.ndarray:
-    """(slices, height, width) int16 HU with air, fat, lungs, a spine behind and noise that makes every slice its own."""
+    """(slices, height, width) int16 HU with air, lungs, a spine behind and noise that makes every slice its own."""
     z, y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in (slices, height, width)), indexing="ij")
     hu = np.full(z.shape, -1000.0)
     hu[x**2 / 0.8 + y**2 / 0.5 < 1] = 40

@@ -1,8 +1,18 @@
+import imagecodecs
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from tests.scans.chest import ORIGIN, SERIES, canonical_affine, chest, set_pixels, write_enhanced, write_series
+from tests.scans.chest import (
+    ORIGIN,
+    SERIES,
+    canonical_affine,
+    chest,
+    compress,
+    set_pixels,
+    write_enhanced,
+    write_series,
+)
 from tfcovid.errors import InputError
 from tfcovid.scans import read_scan
 
@@ -73,7 +83,8 @@ def test_a_padding_value_among_tissue_that_the_corners_do_not_show_is_reported_a
 def test_monochrome1_leaves_true_hu_alone_and_turns_inverted_values_round(tmp_path):
     hu = chest()
     write_series(tmp_path / "true", hu, PhotometricInterpretation="MONOCHROME1")
-    assert names(scan := read_scan(tmp_path / "true")) == []
+    scan = read_scan(tmp_path / "true")
+    assert names(scan) == []
     np.testing.assert_array_equal(scan.hu, hu)
 
     def invert(dataset, index):
@@ -81,7 +92,8 @@ def test_monochrome1_leaves_true_hu_alone_and_turns_inverted_values_round(tmp_pa
 
     kind = {"BitsStored": 12, "HighBit": 11, "PixelRepresentation": 0, "RescaleIntercept": -1024}
     write_series(tmp_path / "inverted", hu, invert, PhotometricInterpretation="MONOCHROME1", **kind)
-    assert names(scan := read_scan(tmp_path / "inverted")) == ["inverted-pixels"]
+    scan = read_scan(tmp_path / "inverted")
+    assert names(scan) == ["inverted-pixels"]
     np.testing.assert_array_equal(scan.hu, hu)
 
 
@@ -111,11 +123,28 @@ def test_a_file_cut_short_is_named_and_left_out_only_if_allowed(tmp_path, keep):
     assert len(scan.voxels) == 11 and set(names(scan)) <= {"truncated-file", "unreadable-file"}
 
 
+def test_compressed_pixels_cut_short_are_named(tmp_path):
+    files = write_series(
+        tmp_path, chest(), lambda d, _: compress(d, imagecodecs.jpegls_encode, "1.2.840.10008.1.2.4.80")
+    )
+    files[2].write_bytes(files[2].read_bytes()[:-30])
+    with pytest.raises(InputError, match=r"truncated-file: 1 files end before their pixels do: 002\.dcm"):
+        read_scan(tmp_path)
+
+
 def test_a_damaged_header_is_named(tmp_path):
-    files = write_series(tmp_path, chest(), lambda d, i: setattr(d, "ImageComments", "x" * 8))
-    data = files[4].read_bytes()
-    files[4].write_bytes(data.replace(b"PP" if b"PP" in data else b"-20.0", b"-2-.0"))
-    with pytest.raises(InputError, match=r"unreadable-file.*004\.dcm.*allow|allow.*\n.*unreadable-file.*004\.dcm"):
+    files = write_series(tmp_path, chest())
+    files[4].write_bytes(files[4].read_bytes().replace(b"-20.0\\", b"-2-.0\\"))
+    with pytest.raises(InputError, match=r"unreadable-file: 1 files cannot be understood: 004\.dcm"):
+        read_scan(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("HighBit", 3), ("Columns", 0), ("ImageOrientationPatient", [0, 0, 0, 0, 0, 0])]
+)
+def test_a_header_that_makes_no_sense_is_named(tmp_path, field, value):
+    write_series(tmp_path, chest(), lambda dataset, index: index == 4 and setattr(dataset, field, value))
+    with pytest.raises(InputError, match=r"unreadable-file: 1 files cannot be understood: 004\.dcm"):
         read_scan(tmp_path)
 
 

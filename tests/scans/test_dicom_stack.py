@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+import SimpleITK
+from scipy.spatial.transform import Rotation
 
 from tests.scans.chest import ORIGIN, SERIES, canonical_affine, chest, write_series
+from tests.scans.peers import through_dcm2niix, through_itk
 from tfcovid.errors import InputError
 from tfcovid.scans import read_scan
 
@@ -111,6 +114,30 @@ def test_a_head_first_prone_series_comes_out_canonical(tmp_path):
     np.testing.assert_array_equal(scan.restore(scan.hu), turned)
     far = canonical_affine()[:3, 3] - [47 * 0.625, 39 * 0.75, 0]
     np.testing.assert_allclose(scan.affine[:3, 3], far)
+
+
+@pytest.mark.parametrize("angles", [(0, 0, 0), (20, 0, 0), (-15, 10, 30), (180, 5, 0), (0, 180, 8), (5, 0, 180)])
+def test_oblique_and_turned_series_equal_simpleitk_and_dcm2niix(tmp_path, angles):
+    turn = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+    axes, step = np.round(turn[:, :2], 6), np.round(turn[:, 2] * 2.5, 6)
+    folder = tmp_path / "dicom"
+    write_series(folder, chest(), step=step, ImageOrientationPatient=axes.T.ravel().tolist())
+    scan = read_scan(folder)
+    reader = SimpleITK.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+    voxels, affine = through_itk(reader.Execute())
+    np.testing.assert_array_equal(scan.hu, voxels)
+    np.testing.assert_allclose(scan.affine, affine, atol=1e-4)
+    np.testing.assert_array_equal(scan.restore(scan.hu), chest())
+    peer = read_scan(through_dcm2niix(folder, tmp_path))
+    np.testing.assert_array_equal(scan.hu, peer.hu)
+    np.testing.assert_allclose(scan.affine, peer.affine, atol=1e-3)
+
+
+def test_cosines_rounded_by_the_writer_do_not_change_the_distances(tmp_path):
+    write_series(tmp_path, chest(), ImageOrientationPatient=[0.97, 0.26, 0, -0.26, 0.97, 0])
+    scan = read_scan(tmp_path)
+    assert scan.spacing == pytest.approx((2.5, 0.75, 0.625)) and [f.name for f in scan.findings] == ["oblique"]
 
 
 def test_a_negated_slice_normal_is_read_feet_to_head_all_the_same(tmp_path):

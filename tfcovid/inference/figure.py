@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _EVERY = 5
 _COLUMNS = 10
-_TILE = 160  # pixels of a slice in the figure
+_TILE_WIDTH = 160  # pixels of a slice in the figure
 _GAP = 6
 _COLOURS = "inferno"  # warm is suspicious
 
@@ -29,68 +29,70 @@ def draw(diagnosis: "Diagnosis") -> Figure:
     columns = min(_COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     has_map = diagnosis.small_map is not None
-    pitch = (_TILE + _GAP, (_TILE * (2 if has_map else 1) + 2 * _GAP))
-    canvas = np.ones((rows * pitch[1], columns * pitch[0], 3), np.float32)
-    for place, n in enumerate(shown):
-        top, left = place // columns * pitch[1], place % columns * pitch[0]
-        grey, overlay = _tiles(diagnosis, n)
-        canvas[top : top + _TILE, left : left + _TILE] = grey
-        if has_map:
-            canvas[top + _TILE : top + 2 * _TILE, left : left + _TILE] = overlay
+    tile = _tile_height(diagnosis), _TILE_WIDTH
+    pitch = (tile[0] * (2 if has_map else 1) + 2 * _GAP, tile[1] + _GAP)
+    canvas = np.ones((rows * pitch[0], columns * pitch[1], 3), np.float32)
+    corners = [(place // columns * pitch[0], place % columns * pitch[1]) for place in range(len(shown))]
+    for (top, left), n in zip(corners, shown, strict=True):
+        pictures = np.concatenate(_tiles(diagnosis, n, tile))
+        canvas[top : top + len(pictures), left : left + tile[1]] = pictures
 
-    height, width = canvas.shape[0] / 100, max(canvas.shape[1] / 100, 7.0)
+    width, height = max(canvas.shape[1] / 100 + 0.2, 7.0), canvas.shape[0] / 100
     bars = 0.45 + 0.24 * len(diagnosis.labels)
-    figure = Figure(figsize=(width, height + bars + 1.0), dpi=100)
-    total = figure.get_figheight()
-    figure.text(0.01, 1 - 0.36 / total, f"{diagnosis.label}", fontsize=16, weight="bold")
-    figure.text(
-        0.01,
-        1 - 0.62 / total,
-        f"scan {diagnosis.scan.key}: every {_EVERY}th of {len(diagnosis.slices.index)} slices, head to feet"
-        + (", lesion map beneath with the call of the slice" if has_map else ""),
-        fontsize=9,
-    )
-    axes = figure.add_axes((0, (bars + 0.3) / total, canvas.shape[1] / 100 / width, height / total))
+    total = height + bars + 1.0
+    figure = Figure(figsize=(width, total), dpi=100)
+    figure.text(0.1 / width, 1 - 0.36 / total, diagnosis.label, fontsize=16, weight="bold")
+    what = f"scan {diagnosis.scan.key}: every {_EVERY}th of {len(diagnosis.slices.index)} slices, head to feet"
+    what += ", lesion map beneath with the call of the slice" if has_map else ""
+    figure.text(0.1 / width, 1 - 0.62 / total, what, fontsize=9)
+    axes = figure.add_axes((0.1 / width, (bars + 0.3) / total, canvas.shape[1] / 100 / width, height / total))
     axes.imshow(np.clip(canvas, 0, 1), interpolation="nearest")
     axes.axis("off")
-    for place, n in enumerate(shown):
-        top, left = place // columns * pitch[1], place % columns * pitch[0]
-        axes.text(left + 4, top + 14, str(diagnosis.slices.index[n]), color="white", fontsize=7)
+    mark = {"color": "white", "fontsize": 7, "bbox": {"facecolor": "black", "alpha": 0.55, "pad": 1, "linewidth": 0}}
+    for (top, left), n in zip(corners, shown, strict=True):
+        axes.text(left + 4, top + 12, str(diagnosis.slices.index[n]), **mark)
         call = diagnosis.labels[int(diagnosis.slice_probabilities[n].argmax())]
-        below = top + (_TILE if has_map else 0)
-        axes.text(left + _TILE - 4, below + 14, call, color="white", fontsize=7, ha="right")
+        below = top + (tile[0] if has_map else 0)
+        axes.text(left + tile[1] - 4, below + 12, call, ha="right", **mark)
     _bars(figure, diagnosis, bars, total)
     figure.text(0.01, 0.08 / total, "Research use only.", fontsize=8, color="#555555")
     return figure
 
 
-def _tiles(diagnosis: "Diagnosis", n: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """A slice's box as grey, and with the lesion map over it, `(_TILE, _TILE, 3)` in [0, 1]."""
+def _tile_height(diagnosis: "Diagnosis") -> int:
+    """Pixels that the box of most slices needs at the width of a tile."""
+    top, left, bottom, right = diagnosis.slices.boxes.T
+    shape = (bottom - top) * diagnosis.scan.spacing[1] / ((right - left) * diagnosis.scan.spacing[2])
+    return round(_TILE_WIDTH * float(np.clip(np.median(shape), 0.4, 1.2)))
+
+
+def _tiles(diagnosis: "Diagnosis", n: int, tile: tuple[int, int]) -> list[np.ndarray]:
+    """A slice's box as grey and, where there is one, with the lesion map over it; `(height, width, 3)` in [0, 1]."""
     top, left, bottom, right = diagnosis.slices.boxes[n]
     pixels = diagnosis.scan.voxels[diagnosis.slices.index[n], top:bottom, left:right]
     grey = pixels / np.float32(255) if diagnosis.scan.units == "8-bit" else window(pixels)
     spacing = diagnosis.scan.spacing[1] / diagnosis.scan.spacing[2]
-    grey = np.repeat(_fit(grey, spacing)[..., None], 3, axis=-1)
+    grey = np.repeat(_fit(grey, spacing, tile)[..., None], 3, axis=-1)
     if diagnosis.small_map is None:
-        return grey, None
-    heat = _fit(cv2.resize(diagnosis.small_map[n], (right - left, bottom - top)), spacing)
+        return [grey]
+    heat = _fit(cv2.resize(diagnosis.small_map[n], (int(right - left), int(bottom - top))), spacing, tile)
     colour = matplotlib.colormaps[_COLOURS](heat)[..., :3]
-    # A cold map leaves the slice to be seen; a warm one covers it by half.
+    # A cold map leaves the slice to be seen; a warm one covers it by more than half.
     cover = 0.25 + 0.35 * heat[..., None]
-    return grey, (1 - cover) * grey + cover * colour
+    return [grey, (1 - cover) * grey + cover * colour]
 
 
-def _fit(image: np.ndarray, row_over_column: float) -> np.ndarray:
+def _fit(image: np.ndarray, row_over_column: float, tile: tuple[int, int]) -> np.ndarray:
     """Scaled into a tile without distortion, on black."""
     height, width = image.shape[0] * row_over_column, image.shape[1]
-    scale = _TILE / max(height, width)
+    scale = min(tile[0] / height, tile[1] / width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    tile = np.zeros((_TILE, _TILE), np.float32)
-    top, left = (_TILE - size[1]) // 2, (_TILE - size[0]) // 2
-    tile[top : top + size[1], left : left + size[0]] = cv2.resize(
+    fitted = np.zeros(tile, np.float32)
+    top, left = (tile[0] - size[1]) // 2, (tile[1] - size[0]) // 2
+    fitted[top : top + size[1], left : left + size[0]] = cv2.resize(
         image.astype(np.float32), size, interpolation=cv2.INTER_AREA
     )
-    return tile
+    return fitted
 
 
 def _bars(figure: Figure, diagnosis: "Diagnosis", height: float, total: float) -> None:

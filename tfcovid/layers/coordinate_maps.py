@@ -15,10 +15,15 @@ class CoordinateMaps(keras.layers.Layer):
 
     def call(self, features):
         batch, height, width = ops.shape(features)[:3]
-        y = ops.linspace(-1.0, 1.0, height, dtype="float32")[:, None] * ops.ones((1, width))
-        x = ops.linspace(-1.0, 1.0, width, dtype="float32")[None, :] * ops.ones((height, 1))
+        # Not linspace, which needs to know the sides when the graph is traced.
+        y = ops.broadcast_to(_from_minus_one_to_one(height)[:, None], (height, width))
+        x = ops.broadcast_to(_from_minus_one_to_one(width)[None, :], (height, width))
         maps = ops.stack([x, y, ops.sqrt(x * x + y * y)], axis=-1)
         return ops.cast(ops.broadcast_to(maps[None], (batch, height, width, 3)), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:3], 3)
+
+
+def _from_minus_one_to_one(side):
+    return 2.0 * ops.arange(side, dtype="float32") / ops.cast(ops.maximum(side - 1, 1), "float32") - 1.0

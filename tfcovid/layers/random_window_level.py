@@ -13,7 +13,8 @@ class RandomWindowLevel(keras.layers.Layer):
     """
 
     def __init__(self, low: float = -700.0, high: float = -500.0, width: float = 1200.0, seed=None, **kwargs):
-        super().__init__(**kwargs)
+        # Thousands of HU do not survive half precision: the window comes first, the cast after.
+        super().__init__(autocast=False, **kwargs)
         if width <= 0 or low > high:
             raise ValueError(
                 f"a window needs low <= high and width > 0. Received: low={low}, high={high}, width={width}"
@@ -22,7 +23,6 @@ class RandomWindowLevel(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, hu, training=False):
-        # Thousands of HU do not survive half precision: the window comes first, the cast after.
         hu = ops.cast(hu, "float32")
         if training:
             shape = (ops.shape(hu)[0], 1, 1, 1)

@@ -34,9 +34,14 @@ def load_backbone_weights(network: keras.Model, backbone: str, weights: str | No
             f"Received: weights={weights!r}"
         )
     known = {layer.name: layer for layer in source.layers}
-    copied = [_copy(layer, known[layer.name]) for layer in network.layers if layer.name in known and layer.weights]
-    if not any(copied):
-        raise InputError(f"weights of another network: no layer of {backbone} is in it. Received: {weights}")
+    for layer in network.layers:
+        copied = layer.name in known and _copy(layer, known[layer.name])
+        # The trunk's layers, whose names begin so, are all there or it is another trunk; a head may differ.
+        if layer.weights and layer.name.startswith("conv") and not copied:
+            raise InputError(
+                f"weights of another network: {layer.name} of {backbone} is not in it or has another shape. "
+                f"Received: {weights}"
+            )
 
 
 def _read(load, weights: str) -> keras.Model:

@@ -41,7 +41,7 @@ class Anatomy:
         self.height = rng.uniform(265, 310)
         self.half = rng.uniform(150, 182)
         self.female = rng.random() < 0.5
-        depth = self.half * rng.uniform(0.62, 0.72)
+        depth = self.half * rng.uniform(0.65, 0.78)
         self.back, self.front = depth, -depth
         self.fat = rng.uniform(5, 13) + 0.35 * (self.half - 150)
         self.roundness = rng.uniform(2.2, 2.6)
@@ -132,7 +132,7 @@ class Anatomy:
         return np.minimum(distance + ripple, np.abs(x - self.lean) - 2.5)
 
     def diaphragm(self, x, y, u):
-        """Distance below the diaphragm, in mm along the slope-corrected normal; negative above it."""
+        """Distance in mm above the diaphragm, corrected for its slope; negative below it, in the abdomen."""
         half, front, back = self.cage_of(u)
         left = np.asarray(x) > 0
         peak = np.where(left, np.float32(self.dome[1]), np.float32(self.dome[-1]))

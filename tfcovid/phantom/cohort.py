@@ -20,6 +20,8 @@ from tfcovid.phantom.phantom import DISEASES, LABELS, make_phantom
 from tfcovid.phantom.write_dicom import write_dicom
 from tfcovid.phantom.write_nifti import write_nifti
 
+_MARKED_MM2 = 30.0
+
 
 def write_cohort(
     folder: str | Path,
@@ -27,6 +29,7 @@ def write_cohort(
     patients: int = 8,
     seed: int = 0,
     shape: tuple[int, int, int] | None = None,
+    severity: tuple[float, float] | None = None,
     format: str = "dicom",
     workers: int | None = None,
     progress: bool | Callable[[int, int], None] = False,
@@ -35,11 +38,12 @@ def write_cohort(
 
     Scans are folder/<class>/<patient>/*.dcm, or folder/<class>/<patient>.nii.gz with `format` "nifti".
     Truth lies beside them in <folder>_masks/: <class>/<patient>_lungs.nii.gz and _lesions.nii.gz, and
-    slice_labels.csv with the columns patient, slice (from 0 at the feet) and lesion (0 or 1).
+    slice_labels.csv with the columns patient, slice (from 0 at the feet) and lesion: 1 from 30 mm2 on, about what a
+    reader would mark.
 
-    A patient depends on `seed`, its class and its number only. Patients already there are kept, so an
-    interrupted call can be repeated and a cohort can be made larger. `progress` True draws a bar; a function
-    is called with patients done and patients in all. `workers` processes run (default: one a CPU).
+    A patient depends on `seed`, its class, its number, `shape` and the lowest and highest `severity` only. Patients
+    already there are kept, so an interrupted call can be repeated and a cohort can be made larger. `progress` True
+    draws a bar; a function is called with patients done and patients in all. `workers` processes run (default: one a CPU).
 
     Raises InputError for unusable arguments, or when the folder was begun with other settings.
     """
@@ -47,12 +51,15 @@ def write_cohort(
         raise InputError(f'format: use "dicom" or "nifti"; got {format!r}')
     if patients < 1:
         raise InputError(f"patients: give how many of each class, at least 1; got {patients!r}")
+    if seed < 0:
+        raise InputError(f"seed: give a whole number from 0; got {seed!r}")
     folder = Path(folder)
     truth = folder.with_name(folder.name + "_masks")
-    _check_settings(folder, truth, {"seed": seed, "shape": shape and list(shape), "format": format})
+    settings = {"seed": seed, "shape": shape, "severity": severity, "format": format}
+    _check_settings(folder, truth, json.loads(json.dumps(settings)))
 
     jobs = [
-        (str(folder.resolve()), str(truth.resolve()), disease, index, seed, shape, format)
+        (str(folder.resolve()), str(truth.resolve()), disease, index, seed, shape, severity, format)
         for index in range(patients)
         for disease in DISEASES
         if not _scan_path(folder, disease, index, format).exists()
@@ -126,13 +133,21 @@ def _work() -> None:
 
 
 def _write_patient(
-    folder: str, truth: str, disease: str, index: int, seed: int, shape: list[int] | None, format: str
+    folder: str,
+    truth: str,
+    disease: str,
+    index: int,
+    seed: int,
+    shape: list[int] | None,
+    severity: list[float] | None,
+    format: str,
 ) -> None:
     """Write in a folder aside, then move: the scan comes last, so where it is the patient is complete."""
     folder, truth = Path(folder), Path(truth)
     name, label = _name(disease, index), LABELS[disease]
     own = int(np.random.SeedSequence([seed, DISEASES.index(disease), index]).generate_state(1)[0])
-    phantom = make_phantom(disease, seed=own, shape=shape)
+    ill = float(np.random.default_rng([own, 1]).uniform(*severity)) if severity else None
+    phantom = make_phantom(disease, seed=own, shape=shape, severity=ill)
     aside = truth / ".partial" / name
     shutil.rmtree(aside, ignore_errors=True)
     write_nifti(phantom, aside, parts=("lungs", "lesions"))
@@ -152,8 +167,9 @@ def _write_patient(
 def _write_slice_labels(truth: Path) -> None:
     rows = []
     for path in sorted(truth.glob("*/*_lesions.nii.gz")):
-        lesions = np.asarray(nib.load(path).dataobj)
-        found = lesions.any(axis=(0, 1))
+        lesions = nib.load(path)
+        area = np.prod(lesions.header.get_zooms()[:2]) * np.count_nonzero(np.asarray(lesions.dataobj), axis=(0, 1))
+        found = area >= _MARKED_MM2
         rows += [(path.name.removesuffix("_lesions.nii.gz"), k, int(flag)) for k, flag in enumerate(found)]
     draft = truth / "slice_labels.csv.partial"
     with draft.open("w", newline="") as stream:

@@ -28,7 +28,8 @@ class _Lesion:
 class Lesions:
     """The lesions of one patient, placed in nominal mm so that every grid sees the same ones.
 
-    `severity` from 0 (one or two small ones) to 1 (most of the lung); `growth` scales every size.
+    `severity` from 0 (one or two small ones) to 1 (extensive). `growth` above 1 makes
+    every lesion a ball so many times as large, for grids too coarse to show it.
     """
 
     def __init__(
@@ -42,8 +43,8 @@ class Lesions:
         growth: float = 1.0,
     ):
         self.anatomy, self.parenchyma = anatomy, parenchyma
-        plan = {"healthy": list, "covid": self._covid, "h1n1": self._h1n1, "cap": self._cap}[disease]
-        self.lesions = plan(rng, severity, vessels) if plan is not list else []
+        plans = {"covid": self._covid, "h1n1": self._h1n1, "cap": self._cap}
+        self.lesions = plans[disease](rng, severity, vessels) if disease != "healthy" else []
         self.growth = growth
 
     @staticmethod
@@ -52,7 +53,7 @@ class Lesions:
 
     def _covid(self, rng, severity, _) -> list[_Lesion]:
         anatomy = self.anatomy
-        count = 2 + int(rng.poisson(1 + 16 * severity))
+        count = 2 + int(rng.poisson(1 + 20 * severity))
         lesions = []
         for index in range(count):
             side = (1, -1)[index % 2] if index < 2 or rng.random() < 0.6 else int(rng.choice([-1, 1]))
@@ -62,7 +63,7 @@ class Lesions:
             back = (spots[:, 1] - anatomy.front) / (anatomy.back - anatomy.front)
             weight = np.exp(-np.clip(depth, 0, None) / 7) * (0.05 + low**2) * (0.08 + back**2)
             z, y, x = spots[rng.choice(len(spots), p=weight / weight.sum())]
-            size = self._size(rng, 4, 15 + 45 * severity)
+            size = self._size(rng, 4, 16 + 50 * severity)
             patch = rng.random() < 0.75
             lesions.append(
                 _Lesion(
@@ -123,7 +124,7 @@ class Lesions:
                     "wedge",
                     tuple(tip),
                     length * share,
-                    rng.uniform(0.42, 0.62),
+                    rng.uniform(0.5, 0.78),
                     rng.uniform(-620, -400),
                     rng.uniform(0.12, 0.3),
                     rng.uniform(0.12, 0.35) if rng.random() < 0.85 else 0.8,
@@ -166,14 +167,14 @@ class Lesions:
             hard = np.clip((level - lesion.solid) / 0.15, 0, 1) * same
             here = (rows, columns)
             ahead = share > ground[here]
-            density[here] = np.where(ahead, np.maximum(density[here] * ~ahead - 2000 * ahead, lesion.hu), density[here])
+            density[here] = np.where(ahead, np.float32(lesion.hu), density[here])
             ground[here] = np.maximum(ground[here], share)
             solid[here] = np.maximum(solid[here], hard)
         return ground, density, solid
 
     def _level(self, lesion, size, far, dz, dy, dx, y, u, depth) -> np.ndarray:
         """1 in the middle of a lesion, 0 at its outline."""
-        if lesion.kind == "ball":
+        if lesion.kind == "ball" or self.growth > 1:
             return 1 - far / size
         if lesion.kind == "patch":
             return 1 - np.sqrt((far / size) ** 2 + (np.maximum(depth, 0) / (size * lesion.flat)) ** 2)

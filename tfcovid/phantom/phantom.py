@@ -63,11 +63,13 @@ def make_phantom(
     `spacing` (mm) says how large it is, not how much of it is seen. `severity` from 0 (one or two small
     lesions) to 1 (extensive) is drawn when not given; a diseased scan shows at least one lesion voxel.
 
-    Raises InputError for an unknown disease, a shape below (2, 32, 32), a spacing that is not positive or a
-    severity outside 0 to 1.
+    Raises InputError for an unknown disease, a negative seed, a shape below (2, 32, 32), a spacing
+    that is not positive or a severity outside 0 to 1.
     """
     if disease not in LABELS:
         raise InputError(f"disease: use one of {', '.join(DISEASES)}; got {disease!r}")
+    if seed < 0:
+        raise InputError(f"seed: give a whole number from 0; got {seed!r}")
     if severity is not None and not 0 <= severity <= 1:
         raise InputError(f"severity: give a number from 0 to 1; got {severity!r}")
     if shape is not None and (len(shape) != 3 or shape[0] < 2 or min(shape[1:]) < 32):
@@ -80,20 +82,19 @@ def make_phantom(
     torso = Torso(anatomy, patient)
     parenchyma = Parenchyma(anatomy, patient)
     scanner = Scanner(patient)
-    coarse, fine = Noise(patient, 22.0), Noise(patient, 5.5)
+    coarse, fine = Noise(patient, 22.0), Noise(patient, 3.8)
     vessels, airways = grow_vessels(anatomy, patient)
 
     z, y, x, shape, spacing = _field(anatomy, grid, shape, spacing)
     if severity is None:
-        severity = float(illness.uniform(0, 1) ** 1.6)
+        severity = float(illness.uniform(0, 1) ** 1.1)
     thickness, pixel = float(z[1] - z[0]), float(x[1] - x[0])
     blood = fill(vessels, z, y, x)
     wall, lumen = fill(airways, z, y, x, grow=1.1), fill(airways, z, y, x)
 
-    growth = 1.0
-    while True:
+    for attempt in range(12):
         place = np.random.default_rng([seed, 3, DISEASES.index(disease)])
-        lesions = Lesions(disease, anatomy, parenchyma, vessels, place, severity, growth)
+        lesions = Lesions(disease, anatomy, parenchyma, vessels, place, severity, 1.5**attempt)
         shot = np.random.default_rng([seed, 4])
         hu, lungs = np.empty(shape, np.int16), np.zeros(shape, np.uint8)
         marks = np.zeros(shape, np.uint8)
@@ -117,10 +118,10 @@ def make_phantom(
             lungs[k] = within * np.where(canvas.x > 0, 1, 2)
             marks[k] = within * np.where(solid > 0.5, 2, ground > 0.35)
             hu[k] = scanner.expose(canvas.hu, inside, u, shot)
+        # On a very coarse grid the small lesions of a mild case can fall between the voxels: grow them.
         if disease == "healthy" or marks.any():
-            return Phantom(hu, lungs, marks, spacing, disease, seed)
-        # On a very coarse grid the small lesions of a mild case can fall between the voxels.
-        growth *= 1.5
+            break
+    return Phantom(hu, lungs, marks, spacing, disease, seed)
 
 
 def _field(anatomy, rng, shape, spacing):

@@ -52,8 +52,8 @@ class Torso:
         self._cavity(canvas, u, cage, coarse, fine)
         self._ribs(canvas, u, cage, fine)
         self._spine(canvas, u, fine)
-        self._front_bones(canvas, u, fine)
-        self._shoulders(canvas, u, fine)
+        self._front_bones(canvas, u)
+        self._shoulders(canvas, u)
         return inside
 
     def _table(self, canvas: Canvas) -> None:
@@ -84,12 +84,12 @@ class Torso:
         anatomy = self.anatomy
         inside = canvas.cover(cage - 2)
         canvas.blend(inside, _FAT + 25 + 20 * coarse)
-        abdomen = inside * canvas.cover(-anatomy.diaphragm(canvas.x, canvas.y, u) * -1, 3.0)
+        abdomen = inside * canvas.cover(anatomy.diaphragm(canvas.x, canvas.y, u), 3.0)
         half, front, back = anatomy.cage_of(u)
         if u < max(anatomy.dome.values()) + 0.02:
             self._abdomen(canvas, u, abdomen, half, front, back, coarse, fine)
         before = canvas.hu.copy()
-        self._mediastinum(canvas, u, front, coarse, fine)
+        self._mediastinum(canvas, u, front, coarse)
         # Organs end at the cage; the ovals above do not know that.
         canvas.hu[:] = np.where(inside > 0.5, canvas.hu, before)
 
@@ -113,7 +113,7 @@ class Torso:
         canvas.oval(half * 0.7, back * 0.45, 24 + 30 * depth, 42 + 20 * depth, 48, tilt=-0.5)
         canvas.hu[:] = before + share * (canvas.hu - before)
 
-    def _mediastinum(self, canvas, u, front, coarse, fine) -> None:
+    def _mediastinum(self, canvas, u, front, coarse) -> None:
         anatomy = self.anatomy
         r = self.aorta
         spine = anatomy.spine_y
@@ -127,7 +127,8 @@ class Torso:
             canvas.oval(cx + 0.35 * a, cy + 0.25 * b, 0.4 * a, 2.5, -30, tilt=0.2, soft=5, share=0.4)
         if u < 0.45:
             canvas.oval(-24, spine - 48, 12, 11, _BLOOD)
-        canvas.oval(17, spine - 17, 12 * r, 12 * r, _BLOOD + 2) if u < 0.7 else None
+        if u < 0.7:
+            canvas.oval(17, spine - 17, 12 * r, 12 * r, _BLOOD + 2)
         canvas.oval(4, spine - 24, 8, 6, 35)
         if 0.42 < u < 0.66:
             fade = float(np.interp(u, [0.42, 0.47, 0.63, 0.66], [0, 1, 1, 0]))
@@ -160,11 +161,6 @@ class Torso:
             if u > 0.88:
                 for side in (-1, 1):
                     canvas.oval(side * 19, -2, 9, 15, 85)
-
-    def _bone(self, canvas, share, core, fine) -> None:
-        """Cortex over `share`, marrow over `core`."""
-        canvas.blend(share, self.bone * 620)
-        canvas.blend(core, self.bone * (210 + 60 * fine))
 
     def _ribs(self, canvas, u, cage, fine) -> None:
         anatomy = self.anatomy
@@ -203,10 +199,9 @@ class Torso:
             canvas.oval(0, y, a, b, 90, power=2.4)
         else:
             canvas.oval(0, y, a, b, bone * 430, power=2.4)
-            endplate = 0.27 > phase or phase > 0.93
+            endplate = phase < 0.27 or phase > 0.93
             canvas.oval(0, y, a - 1.8, b - 1.8, bone * (330 if endplate else 175), power=2.4)
-            grain = np.abs(canvas.x) < a
-            window = grain & (np.abs(canvas.y - y) < b)
+            window = (np.abs(canvas.x) < a) & (np.abs(canvas.y - y) < b)
             canvas.hu += window * np.where(canvas.hu > 120, 26 * bone * fine, 0)
         canal = y + b + 8
         if 0.15 < phase < 0.95:
@@ -222,15 +217,13 @@ class Torso:
         canvas.oval(0, canal, 9.5, 8, -20)
         canvas.oval(0, canal, 7.5, 6.5, 30)
 
-    def _front_bones(self, canvas, u, fine) -> None:
+    def _front_bones(self, canvas, u) -> None:
         _, front, _ = self.anatomy.cage_of(u)
         if 0.3 < u < 0.84:
             wide = float(np.interp(u, [0.3, 0.36, 0.6, 0.7, 0.8, 0.84], [5, 14, 15, 20, 26, 18]))
             y = front - 7
-            share_before = canvas.hu.copy()
             canvas.oval(0, y, wide, 6.2, self.bone * 430, power=3)
             canvas.oval(0, y, wide - 2, 4.4, self.bone * 150, power=3)
-            del share_before
         if 0.79 < u < 0.97:
             for side in (-1, 1):
                 t = np.clip((u - 0.79) / 0.16, 0, 1)
@@ -242,7 +235,7 @@ class Torso:
                 canvas.bar(*ends, 6.3, self.bone * 620)
                 canvas.bar(*ends, 4.0, self.bone * 240)
 
-    def _shoulders(self, canvas, u, fine) -> None:
+    def _shoulders(self, canvas, u) -> None:
         if u < 0.5:
             return
         half, _, back = self.anatomy.cage_of(u)

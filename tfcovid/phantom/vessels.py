@@ -63,7 +63,6 @@ def _grow(root: np.ndarray, targets: np.ndarray, rng: np.random.Generator, leaf:
             way[index] = way[join] + t * gap
             last, size = index, size + len(batch)
     carried = np.zeros(size, np.float32)
-    carried[last] = 0
     tips = np.ones(size, bool)
     tips[parent[1:size]] = False
     carried[tips] = 1
@@ -77,9 +76,9 @@ def grow_vessels(anatomy: Anatomy, rng: np.random.Generator) -> tuple[Tubes, Tub
     """Vessels and airways (outer lumen radius) of both lungs, with the windpipe."""
     height = anatomy.height
     vessels, airways = None, _windpipe(anatomy)
-    leaf = rng.uniform(0.5, 0.64)
+    leaf = rng.uniform(0.58, 0.74)
     for side in (-1, 1):
-        roots = ((0.52, 6, 34, 560), (0.43, 14, 30, 330))
+        roots = ((0.52, 6, 34, 700), (0.43, 14, 30, 400))
         for level, y, x, count in roots:
             root = np.float32([level * height, y, side * x + 3])
             tree = _grow(root, lung_points(anatomy, rng, side, count, 3.0), rng, leaf)

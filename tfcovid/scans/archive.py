@@ -40,7 +40,7 @@ def _refuse_unsafe(archive: zipfile.ZipFile, path: Path) -> None:
     members = archive.infolist()
     for member in members:
         name = PurePosixPath(member.filename.replace("\\", "/"))
-        if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
+        if name.is_absolute() or ".." in name.parts or any(":" in part for part in name.parts[:1]):
             raise InputError(f"{path}: a member of the zip leads outside it. Got: {member.filename!r}")
     if (size := sum(member.file_size for member in members)) > LARGEST:
         raise InputError(f"{path}: the zip unpacks to more than {LARGEST} bytes. Give the folder. Got: {size} bytes")

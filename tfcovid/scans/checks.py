@@ -16,7 +16,7 @@ SHARE = 0.001  # of the voxels that must be air, and that must be soft tissue
 def looks_like_hu(voxels: np.ndarray, padded: bool) -> bool:
     """Whether air lies near -1000 and soft tissue near 0. `padded` voxels at -1024 tell nothing: they stood for
     "no pixel here"."""
-    sample = voxels if voxels.ndim < 3 else voxels[:: max(1, len(voxels) // 32), ::4, ::4]
+    sample = voxels if voxels.ndim < 3 else voxels[:: max(1, len(voxels) // 16), ::4, ::4]
     if padded:
         sample = sample[sample > HU_FLOOR]
     if not sample.size:
@@ -68,8 +68,9 @@ def check_geometry(frame: Frame) -> list[Finding]:
     spacing = spacing_of(affine)
     if not 0.1 <= min(spacing) <= max(spacing) <= 20:
         findings.append(found("odd-spacing", f"Voxels are {' x '.join(f'{mm:.4g}' for mm in spacing)} mm."))
-    cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    angle = float(np.degrees(np.arccos(np.clip(np.diag(cosines).min(), -1, 1))))
+    axes = np.column_stack([affine[:3, 0], affine[:3, 1], np.cross(affine[:3, 0], affine[:3, 1])])
+    cosines = np.diag(axes / np.linalg.norm(axes, axis=0))
+    angle = float(np.degrees(np.arccos(np.clip(cosines.min(), -1, 1))))
     if angle > 1:
-        findings.append(found("oblique", f"The axes lie up to {angle:.1f} degrees off the patient's."))
+        findings.append(found("oblique", f"The slices lie up to {angle:.1f} degrees off the patient's axes."))
     return findings

@@ -96,12 +96,14 @@ def _signed(values: np.ndarray, slice_: DicomSlice) -> np.ndarray:
     """Only the stored bits, with the sign the header gives them: what lies above them may be an overlay, and a
     codec knows neither."""
     file = slice_.file
+    if values.itemsize * 8 < file.bits_stored:  # a codestream of fewer bits than the header announces
+        values = values.astype(np.int16 if values.dtype.kind == "i" else np.uint16)
     bits = 8 * values.itemsize
     unsigned, signed = np.dtype(f"u{values.itemsize}"), np.dtype(f"i{values.itemsize}")
     unused = bits - file.bits_stored
     above = bits - 1 - file.high_bit if file.syntax in NATIVE else unused
     values = values.view(unsigned)
-    if unused <= 0:
+    if unused == 0:
         return values.view(signed) if file.signed else values
     if file.signed:
         return (values << above).view(signed) >> unused

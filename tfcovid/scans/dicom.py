@@ -98,7 +98,7 @@ def _read_headers(files: list[Path]) -> tuple[list[DicomSlice], list[Finding]]:
             inside = read_header(file)
         except TruncatedError:
             cut.append(file.name)
-        except (ValueError, ArithmeticError, struct.error, zlib.error, RecursionError) as error:
+        except (OSError, ValueError, ArithmeticError, struct.error, zlib.error, RecursionError) as error:
             broken.append(f"{file.name} ({error})")
         else:
             slices += inside

@@ -3,7 +3,8 @@
 import struct
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from tfcovid.scans.dicom_elements import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, DataSet, Elements, TruncatedError
 
 CT_CLASSES = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
+UPRIGHT = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 NATIVE = (IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED)
 
 
@@ -43,23 +45,34 @@ class DicomFile:
 
 @dataclass(slots=True)
 class DicomSlice:
-    """One frame of a file. position, orientation: LPS+ mm and cosines (row direction, column direction).
-    spacing: (between rows, between columns) mm. gap: mm, the header's own word on the distance of slices."""
+    """One frame of a file. position: LPS+ mm. axes: (3, 3) unit vectors along a row, along a column and square to
+    both; `oriented` says whether the header gives them. spacing: (between rows, between columns) mm.
+    gap: mm, the header's own word on the distance of slices, used only where there is one slice."""
 
     file: DicomFile
     frame: int
     position: np.ndarray | None
-    orientation: np.ndarray | None
+    axes: np.ndarray
+    oriented: bool
     spacing: tuple[float, float] | None
     slope: float
     intercept: float
     gap: float
     number: int
-    normal: np.ndarray = field(init=False)
 
-    def __post_init__(self):
-        axes = np.array([1, 0, 0, 0, 1, 0.0]) if self.orientation is None else self.orientation
-        self.normal = np.cross(axes[:3], axes[3:])
+    @property
+    def normal(self) -> np.ndarray:
+        return self.axes[2]
+
+
+@lru_cache(maxsize=64)  # a series has one orientation
+def _axes(cosines: tuple[float, ...]) -> np.ndarray:
+    axes = np.reshape(cosines, (2, 3))
+    normal = np.cross(*axes)
+    if not np.linalg.norm(normal) > 0.5:
+        raise ValueError(f"its image orientation is not that of a plane: {cosines}")
+    axes = np.vstack([axes, normal])
+    return axes / np.linalg.norm(axes, axis=1, keepdims=True)
 
 
 def read_header(path: Path) -> list[DicomSlice]:
@@ -109,6 +122,11 @@ def _encapsulated_chunks(dataset: DataSet, frames: int) -> list[list[tuple[int, 
 
 def _describe(path: Path, header: Elements, syntax: str, chunks: list, inflated: bytes | None) -> DicomFile:
     stored = header.whole("BitsStored") or header.whole("BitsAllocated")
+    high_bit = header.whole("HighBit", stored - 1)
+    if not header.whole("Columns"):
+        raise ValueError("its slices have no columns")
+    if not stored - 1 <= high_bit < header.whole("BitsAllocated"):
+        raise ValueError(f"bits stored {stored} and high bit {high_bit} do not fit the bits allocated")
     kind = header.text("ImageType").upper()
     words = (header.text(name) for name in ("BodyPartExamined", "ProtocolName", "SeriesDescription"))
     return DicomFile(
@@ -117,7 +135,7 @@ def _describe(path: Path, header: Elements, syntax: str, chunks: list, inflated:
         shape=(header.whole("Rows"), header.whole("Columns")),
         bits_allocated=header.whole("BitsAllocated"),
         bits_stored=stored,
-        high_bit=header.whole("HighBit", stored - 1),
+        high_bit=high_bit,
         signed=bool(header.whole("PixelRepresentation")),
         samples=header.whole("SamplesPerPixel", 1),
         monochrome1=header.text("PhotometricInterpretation") == "MONOCHROME1",
@@ -149,10 +167,8 @@ def _padding(header: Elements) -> tuple[int, int] | None:
 def _slice(shared: DicomFile, header: Elements, frame: int) -> DicomSlice:
     """A slice's own fields, from the functional groups of an enhanced file or from the top of a plain one."""
     numbers = _grouped(header, frame)
-    position, axes = (
-        numbers("PlanePosition", "ImagePositionPatient"),
-        numbers("PlaneOrientation", "ImageOrientationPatient"),
-    )
+    position = numbers("PlanePosition", "ImagePositionPatient")
+    cosines = numbers("PlaneOrientation", "ImageOrientationPatient")
     spacing = numbers("PixelMeasures", "PixelSpacing")
     slope = numbers("PixelValueTransformation", "RescaleSlope")
     intercept = numbers("PixelValueTransformation", "RescaleIntercept")
@@ -161,7 +177,8 @@ def _slice(shared: DicomFile, header: Elements, frame: int) -> DicomSlice:
         file=shared,
         frame=frame,
         position=np.array(position) if len(position) == 3 else None,
-        orientation=np.array(axes) if len(axes) == 6 else None,
+        axes=_axes(tuple(cosines) if len(cosines) == 6 else UPRIGHT),
+        oriented=len(cosines) == 6,
         spacing=tuple(spacing) if len(spacing) == 2 and min(spacing) > 0 else None,
         slope=slope[0] if slope else 1.0,
         intercept=intercept[0] if intercept else 0.0,

@@ -21,22 +21,26 @@ def choose_series(slices: list[DicomSlice], series: str | None, path: Path) -> t
     groups: dict[str, list[DicomSlice]] = {}
     for slice_ in slices:
         groups.setdefault(slice_.file.series, []).append(slice_)
-    listing = ", ".join(f"{uid or 'no UID'} ({len(group)} slices)" for uid, group in sorted(groups.items()))
-    if series is not None:
-        if series not in groups:
-            raise InputError(f"{path}: there is no such series; choose one of {listing}. Got: series={series!r}")
-        return _without_localisers(groups[series], findings), findings
-    patients = {slice_.file.patient for slice_ in slices}
-    if len(patients) > 1:
-        findings.append(found("several-patients", f"The folder holds {len(patients)} patients: {listing}."))
-    chosen = max(groups, key=lambda uid: _worth(groups[uid]))
-    if len(groups) > 1:
-        findings.append(found("several-series", f"Of {len(groups)} series, {chosen} was read: {listing}."))
-    chosen_slices = _without_localisers(groups[chosen], findings)
-    first = chosen_slices[0].file
-    if not _is_ct(chosen_slices[0]):
-        findings.append(found("not-ct", f"Its modality is {first.modality or first.sop_class or 'not stated'}."))
-    return chosen_slices, findings
+    if series is None:
+        chosen = max(groups, key=lambda uid: _worth(groups[uid]))
+        patients = len({slice_.file.patient for slice_ in slices})
+        if patients > 1:
+            findings.append(found("several-patients", f"The folder holds {patients} patients."))
+        if len(groups) > 1:
+            # Counts only: a UID can hold the date of the study, and findings are kept.
+            others = a_few(str(len(group)) for uid, group in sorted(groups.items()) if uid != chosen)
+            message = f"Of {len(groups)} series the one of {len(groups[chosen])} slices was read; others have {others}."
+            findings.append(found("several-series", message))
+    elif series in groups:
+        chosen = series
+    else:
+        listing = ", ".join(f"{uid or 'no UID'} ({len(group)} slices)" for uid, group in sorted(groups.items()))
+        raise InputError(f"{path}: there is no such series; choose one of {listing}. Got: series={series!r}")
+    kept = _without_localisers(groups[chosen], findings)
+    if not _is_ct(kept[0]):
+        modality = kept[0].file.modality or kept[0].file.sop_class or "not stated"
+        findings.append(found("not-ct", f"Its modality is {modality}."))
+    return kept, findings
 
 
 def _is_ct(slice_: DicomSlice) -> bool:

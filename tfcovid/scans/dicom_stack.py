@@ -1,5 +1,6 @@
 """The order, the spacing and the direction of a series' slices."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -19,10 +20,8 @@ def stack(slices: list[DicomSlice]) -> tuple[list[DicomSlice], np.ndarray, list[
     Distances come from the positions: the mean where it is even, the median where it is not.
     """
     findings: list[Finding] = []
-    slices = _one_group(
-        slices, lambda s: (s.file.shape, np.round(s.spacing or (0, 0), 3).tolist()), "mixed-sizes", "size", findings
-    )
-    slices = _one_group(slices, lambda s: np.round(s.normal, 2).tolist(), "mixed-orientation", "orientation", findings)
+    slices = _largest_group(slices, _same_size, "mixed-sizes", "size", findings)
+    slices = _largest_group(slices, _same_plane, "mixed-orientation", "orientation", findings)
     normal = slices[0].normal
     if abs(normal[2]) < np.cos(np.pi / 4):
         findings.append(found("non-axial", f"The slices are {_plane(normal)}, not axial."))
@@ -35,18 +34,35 @@ def stack(slices: list[DicomSlice]) -> tuple[list[DicomSlice], np.ndarray, list[
     return slices, _affine(slices[0], step, slices[0].position, findings), findings
 
 
-def _one_group(slices: list, key, name: str, what: str, findings: list[Finding]) -> list[DicomSlice]:
+def _same_size(one: DicomSlice, other: DicomSlice) -> bool:
+    spacings = zip(one.spacing or (0, 0), other.spacing or (0, 0), strict=True)
+    return one.file.shape == other.file.shape and all(abs(a - b) < SAME for a, b in spacings)
+
+
+def _same_plane(one: DicomSlice, other: DicomSlice) -> bool:
+    return bool(one.normal @ other.normal > np.cos(np.radians(TILT)))
+
+
+def _largest_group(
+    slices: list[DicomSlice],
+    same: Callable[[DicomSlice, DicomSlice], bool],
+    name: str,
+    what: str,
+    findings: list[Finding],
+) -> list[DicomSlice]:
     """The largest group of slices that agree; a finding names the others."""
-    groups: dict[str, list[DicomSlice]] = {}
+    groups: list[list[DicomSlice]] = []
     for slice_ in slices:
-        groups.setdefault(str(key(slice_)), []).append(slice_)
-    largest = max(groups.values(), key=len)
+        for group in groups:
+            if same(slice_, group[0]):
+                group.append(slice_)
+                break
+        else:
+            groups.append([slice_])
+    largest = max(groups, key=len)
     if len(groups) > 1:
-        others = [s.file.path.name for group in groups.values() if group is not largest for s in group]
-        sizes = f": {a_few(groups)}" if what == "size" else ""
-        findings.append(
-            found(name, f"{len(others)} of {len(slices)} slices have another {what}{sizes}. They are {a_few(others)}.")
-        )
+        others = [slice_.file.path.name for group in groups if group is not largest for slice_ in group]
+        findings.append(found(name, f"{len(others)} slices have another {what} than the rest: {a_few(others)}."))
     return largest
 
 
@@ -102,12 +118,12 @@ def _without_positions(slices: list, findings: list[Finding]) -> tuple[list[Dico
 
 
 def _affine(first: DicomSlice, step: np.ndarray, origin: np.ndarray, findings: list[Finding]) -> np.ndarray:
-    axes = np.array([1, 0, 0, 0, 1, 0.0]) if first.orientation is None else first.orientation
-    if first.orientation is None:
+    if not first.oriented:
         findings.append(found("no-orientation", "The header does not say which way up the slices are."))
     if first.spacing is None:
         findings.append(found("no-spacing", "The header does not say how large a pixel is; 1 mm was taken."))
     between_rows, between_columns = first.spacing or (1.0, 1.0)
     affine = np.eye(4)
-    affine[:3] = np.column_stack([step, axes[3:] * between_rows, axes[:3] * between_columns, origin])
+    along_row, along_column, _ = first.axes
+    affine[:3] = np.column_stack([step, along_column * between_rows, along_row * between_columns, origin])
     return affine

@@ -11,7 +11,7 @@ CHECKS = {
     "missing-slices": ("error", "Export the series again in full, or allow it to read on across the gap."),
     "duplicate-positions": (
         "error",
-        "Pass series=UID for one reconstruction or phase, or allow it to keep the first slice of each place.",
+        "Give one phase or reconstruction, or allow it to keep the first slice of each place.",
     ),
     "uneven-spacing": ("warning", "The median distance is used; volumes in ml are approximate."),
     "gantry-tilt": ("warning", "The affine keeps the tilt; a tool that ignores it shows the scan sheared."),
@@ -31,8 +31,8 @@ CHECKS = {
     "unreadable-file": ("error", "Copy the file again or remove it, or allow it to leave the file out."),
     "repeated-files": ("warning", "One copy of each was kept; nothing to do."),
     "other-files": ("info", "They were left alone; nothing to do."),
-    "several-series": ("warning", "Pass series=UID for another one."),
-    "several-patients": ("error", "Give one patient's folder, or pass series=UID."),
+    "several-series": ("warning", 'Pass series="?" to have them listed and series=UID for another one.'),
+    "several-patients": ("error", 'Give one patient\'s folder, or pass series=UID (series="?" lists them).'),
     "no-positions": (
         "error",
         "Export the series with its positions, or allow it to trust the instance numbers and slice thickness.",

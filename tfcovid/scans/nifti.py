@@ -33,8 +33,10 @@ def read_nifti(path: Path) -> Loaded:
     shape = values.shape
     while values.ndim > 3 and values.shape[-1] == 1:
         values = values[..., 0]
-    if values.ndim != 3 or values.dtype.names:
-        raise InputError(f"{path}: a scan has three axes (i, j, k). Give one volume. Got: {values.dtype} of {shape}")
+    if values.ndim != 3 or values.dtype.kind not in "iuf":
+        raise InputError(
+            f"{path}: a scan has three axes (i, j, k) and one number a voxel. Got: {values.dtype} of {shape}"
+        )
     forms = tuple((matrix, code) for matrix, code in (image.get_sform(coded=True), image.get_qform(coded=True)))
     loaded = Loaded(values, LPS_TO_RAS @ image.affine, slices_first=False, sources=[path], forms=forms)
     (sform, sform_code), (qform, qform_code) = forms

@@ -78,7 +78,8 @@ def _load(path: Path, series: str | None, allow: frozenset[str], identity: bool,
     if "dicom" in kinds:
         from tfcovid.scans.dicom import read_dicom
 
-        damaged = [file for file in others if file.suffix.lower() in DICOM_SUFFIXES or not file.stat().st_size]
+        # A slice so damaged that it does not look like DICOM is still a slice that is missing.
+        damaged = [file for file in others if _should_be_dicom(file, kinds["dicom"])]
         others = [file for file in others if file not in damaged]
         loaded = read_dicom(path, kinds["dicom"] + damaged, series, allow, identity, progress)
         others += [file for _, file in volumes] + images
@@ -101,6 +102,11 @@ def _load(path: Path, series: str | None, allow: frozenset[str], identity: bool,
         names = a_few(file.name for file in others)
         loaded.findings.append(found("other-files", f"{len(others)} files are not part of the scan: {names}."))
     return loaded
+
+
+def _should_be_dicom(file: Path, dicom: list[Path]) -> bool:
+    empty = file.is_file() and not file.stat().st_size
+    return file.suffix.lower() in DICOM_SUFFIXES or (empty and any(file.suffix == other.suffix for other in dicom))
 
 
 def _load_zip(path: Path, series: str | None, allow: frozenset[str], identity: bool, progress: bool) -> Loaded:
@@ -136,7 +142,7 @@ def _voxels(loaded: Loaded, allow: frozenset[str]) -> tuple[np.ndarray, str]:
     if loaded.padded is None:
         values = _whole_hu(loaded)
     if loaded.padded:
-        loaded.findings.append(found("padding", "Voxels outside the scanned field were marked by values below it."))
+        loaded.findings.append(found("padding", "Some values lie below -1024 HU, as outside the scanned field."))
     faults = check_hu(values, loaded.padded)
     loaded.findings += faults
     if faults and "not-hu" in allow and values.min() >= 0 and values.max() <= 255:

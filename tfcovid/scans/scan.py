@@ -63,6 +63,8 @@ class Scan:
         if affine is None:
             affine = np.diag([*spacing[::-1], 1.0])
         affine = np.asarray(affine, np.float64)
+        if affine.shape != (4, 4):
+            raise InputError(f"affine must be 4 x 4. Got: {affine.shape}")
         along_array = affine[:, [2, 1, 0, 3]]
         frame = Frame.nearest(voxels.shape, along_array, slices_first=True)
         if frame.order != (0, 1, 2) or any(frame.flips):

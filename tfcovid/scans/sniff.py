@@ -10,8 +10,11 @@ VOLUMES = ("nifti", "nrrd", "metaimage")
 
 def sniff(path: Path) -> str | None:
     """ "dicom", "nifti", "nrrd", "metaimage", "image" or "zip"; None for anything else."""
-    with path.open("rb") as file:
-        head = file.read(352)
+    try:
+        with path.open("rb") as file:
+            head = file.read(352)
+    except OSError:  # a dangling link, a file one may not read
+        return None
     if head.startswith(b"\x1f\x8b"):
         return "nifti" if _is_nifti(_first_unzipped(path)) else None
     if head[128:132] == b"DICM" or _is_dicom_without_preamble(head):

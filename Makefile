@@ -1,0 +1,43 @@
+# Every target makes its own set-up in .venv and can be repeated.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-all lint format build clean
+
+demo: .venv/installed
+	$(BIN)/tfcovid demo
+
+test: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+test-all: .venv/installed-dev
+	$(BIN)/python -m pytest -m ""
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+build: .venv/installed-dev
+	$(BIN)/python -m build
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "tfcovid needs Python 3.11, 3.12 or 3.13; give one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv || { echo "python3-venv is missing; on Debian: apt-get install python3-venv"; exit 1; }
+
+.venv/installed: .venv/bin/python setup.cfg
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info demo .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,53 @@
+"""Trains the slice network of M3Lung-Sys on a folder of slice images, with plain Keras.
+
+    python scripts/fit_slices.py IMAGES -o slices.keras
+
+IMAGES holds one folder of PNG or JPEG a class; the first in alphabetical order counts as healthy. The split here is
+by image and only watches the training: with several images a patient, the validation figures are too good.
+"""
+
+import argparse
+from pathlib import Path
+
+import keras
+
+from tfcovid.networks import m3lung_slice
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("images", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the model to write (.keras)")
+    parser.add_argument("--size", type=int, default=128, help="pixels of a side")
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--backbone", default="resnet10_compact")
+    options = parser.parse_args()
+
+    train, val = keras.utils.image_dataset_from_directory(
+        options.images,
+        color_mode="grayscale",
+        image_size=(options.size, options.size),
+        batch_size=32,
+        validation_split=0.2,
+        subset="both",
+        seed=0,
+    )
+    classes = train.class_names
+
+    def with_both_targets(images, target):
+        return images / 255.0, {"disease": target, "lesion": keras.ops.cast(target > 0, "int32")}
+
+    network = m3lung_slice(len(classes), (options.size, options.size, 1), options.backbone)
+    heads = {name: network.output[name] for name in ("disease", "lesion")}
+    model = keras.Model(network.input, heads)
+    model.compile(
+        keras.optimizers.Adam(1e-3),
+        loss=dict.fromkeys(heads, "sparse_categorical_crossentropy"),
+        metrics={name: ["accuracy"] for name in heads},
+    )
+    model.fit(train.map(with_both_targets), validation_data=val.map(with_both_targets), epochs=options.epochs)
+    network.save(options.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""One small phantom cohort, its store and one trained bundle, made once for all tests that need them."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+# Small enough to train in seconds; every part of the real system is there.
+TINY = (
+    "crop.size=[32,32]",
+    "window.predict=[-700,-500]",
+    "slice_training.epochs=2",
+    "slice_training.batch=8",
+    "patient_training.epochs=3",
+    "patient_training.batch=3",
+    "patient_net.scales=[1,2]",
+    "patient_net.refinements=1",
+    "patient_net.heads=2",
+    "patient_net.head_size=4",
+    "patient_net.reduction=8",
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_settings() -> list[str]:
+    """Changes to the shipped config `demo`, as load_config takes them."""
+    return list(TINY)
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_settings):
+    from tfcovid.config import load_config
+
+    return load_config("demo", tiny_settings)
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory) -> SimpleNamespace:
+    """Three patients of each class as DICOM, listed with one of each in train, val and test.
+
+    folder, slice_labels, entries, manifest.
+    """
+    from tfcovid.data import assign_splits, index_class_folders, write_manifest
+    from tfcovid.phantom import write_cohort
+
+    folder = write_cohort(tmp_path_factory.mktemp("cohort") / "scans", patients=3, shape=(8, 64, 64), workers=1)
+    slice_labels = folder.with_name("scans_masks") / "slice_labels.csv"
+    entries = index_class_folders(folder, slice_labels)
+    entries = assign_splits(entries, {"train": 0.34, "val": 0.33, "test": 0.33})
+    manifest = folder.with_name("manifest.csv")
+    write_manifest(entries, manifest)
+    return SimpleNamespace(folder=folder, slice_labels=slice_labels, entries=entries, manifest=manifest)
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("prepared") / "store"
+
+
+@pytest.fixture(scope="session")
+def prepared(tiny, cohort, store) -> list:
+    """The cohort as it lies in the store, in the order of its entries."""
+    from tfcovid.data import prepare
+
+    done, failed = prepare(tiny, cohort.entries, store)
+    assert not failed
+    return done
+
+
+@pytest.fixture(scope="session")
+def bundle(tiny, cohort, prepared, store, tmp_path_factory) -> Path:
+    """A trained system; it knows nothing, but every part of it runs."""
+    from tfcovid.training import train
+
+    folder, failed = train(tiny, cohort.entries, tmp_path_factory.mktemp("trained") / "bundle", store)
+    assert not failed
+    return folder
+
+
+@pytest.fixture(scope="session")
+def system(bundle):
+    from tfcovid.inference import load
+
+    return load(bundle)
+
+
+@pytest.fixture(scope="session")
+def held_out(cohort) -> Path:
+    """The DICOM folder of a diseased patient of the test split."""
+    return next(entry.scan for entry in cohort.entries if entry.split == "test" and entry.label == "covid-19")

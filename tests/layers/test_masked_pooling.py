@@ -1,0 +1,20 @@
+import keras
+import numpy as np
+
+from tests.layers.shared_check import check
+from tfcovid.layers import MaskedMaxPooling
+
+
+def test_only_real_slices_count():
+    features = np.float32([[[-3, 2], [-1, -5], [9, 9]], [[-7, -8], [9, 9], [9, 9]]])
+    mask = np.array([[True, True, False], [True, False, False]])
+    np.testing.assert_array_equal(MaskedMaxPooling()(features, mask), [[-1, 2], [-7, -8]])
+
+
+def test_shared_check(tmp_path):
+    def make():
+        features, mask = keras.Input((None, 3), name="features"), keras.Input((None,), dtype="bool", name="mask")
+        return keras.Model({"features": features, "mask": mask}, MaskedMaxPooling()(features, mask))
+
+    features = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    check(make, {"features": features, "mask": np.arange(5) < np.array([[5], [2]])}, tmp_path)

@@ -88,18 +88,12 @@ def milliseconds(run: Callable, slices: int, repeats: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--series", type=Path, default=SERIES, help="a chest CT in HU")
-    parser.add_argument(
-        "--repeats", type=int, default=7, help="runs of each fast method; the literal ones run 3 times"
-    )
+    parser.add_argument("--repeats", type=int, default=7, help="runs of each fast method; the literal ones run 3 times")
     settings = parser.parse_args()
     if not settings.series.exists():
-        sys.exit(
-            f"No chest CT at {settings.series}: give one with --series, or set TFCOVID_DATA to its folder."
-        )
+        sys.exit(f"No chest CT at {settings.series}: give one with --series, or set TFCOVID_DATA to its folder.")
 
     # Reading takes a DICOM stack that the preprocessing above does not need.
     from tfcovid.scans import read_scan

@@ -30,9 +30,7 @@ def test_pixels_survive_the_way_through_hu(center, width):
 @given(st.integers(-800, 100), st.integers(2, 4000), st.integers(1, 255))
 def test_the_hu_of_a_level_cuts_where_the_pixels_do(center, width, level):
     hu = np.arange(-3100, 3100, dtype=np.int16)
-    np.testing.assert_array_equal(
-        hu >= level_in_hu(level, center, width), to_8bit(hu, center, width) >= level
-    )
+    np.testing.assert_array_equal(hu >= level_in_hu(level, center, width), to_8bit(hu, center, width) >= level)
 
 
 def test_refusals():

@@ -59,9 +59,7 @@ def ndimage_box(body):
     box = []
     for present in (body.any(1), body.any(0)):
         runs = ndimage.find_objects(ndimage.label(present)[0])
-        box.append(
-            max(runs, key=lambda run: run[0].stop - run[0].start)[0] if runs else slice(0, len(present))
-        )
+        box.append(max(runs, key=lambda run: run[0].stop - run[0].start)[0] if runs else slice(0, len(present)))
     return box[0].start, box[1].start, box[0].stop, box[1].stop
 
 
@@ -69,9 +67,7 @@ def test_hu_are_seen_through_the_window():
     pixels = np.full((1, 60, 60), 220, np.uint8)
     pixels[0, 20:30, 20:40] = 30
     hu = from_8bit(pixels, -600, 1500)
-    assert (
-        lung_areas(hu).tolist() == lung_areas(hu.astype(np.float32)).tolist() == lung_areas(pixels).tolist()
-    )
+    assert lung_areas(hu).tolist() == lung_areas(hu.astype(np.float32)).tolist() == lung_areas(pixels).tolist()
     # Through a soft-tissue window lung and its surroundings are alike black: no body, no hole.
     assert lung_areas(hu, window=(400, 200)).tolist() == [0]
 

@@ -58,7 +58,7 @@ def demo(output, scan, config, patients):
     result = output / ("your_scan" if scan else "diagnosis")
     read = read_scan(source, progress=True)
     for finding in read.findings:
-        click.echo(f"  {finding.severity} {finding.name}: {finding.message}", err=True)
+        click.echo(f"  {finding}", err=True)
     diagnosis = system.predict(read, progress=True)
     diagnosis.save(result, overwrite=True)
     click.echo(f"{source}: {diagnosis}")

@@ -59,7 +59,7 @@ def predict(bundle, scan, output, series, allow, overwrite, dry_run):
         except Exception as error:  # one bad scan in a thousand is reported and left out
             reason = str(error) if isinstance(error, InputError) else f"unexpected {error!r}"
             failed += 1
-            rows.append({"scan": name, "error": reason})
+            rows.append({"scan": name, "error": " ".join(reason.split())})
             click.echo(f"{number}/{len(scans)} {name}: left out: {reason}", err=True)
     _write_table(rows, system.config.labels, output / "predictions.csv")
     click.echo(f"{output / 'predictions.csv'}: {len(rows) - failed} scans diagnosed, {failed} left out")
@@ -76,7 +76,7 @@ def _diagnose(system, path: Path, output: Path, series, allow, overwrite):
     scan = read_scan(path, series=series, allow=allow, progress=True)
     read = perf_counter()
     for finding in scan.findings:
-        click.echo(f"  {finding.severity} {finding.name}: {finding.message}", err=True)
+        click.echo(f"  {finding}", err=True)
     diagnosis = system.predict(scan, progress=True)
     diagnosis.timings["read"] = read - started
     diagnosis.save(output, overwrite)

@@ -119,7 +119,7 @@ def _prepare_one(config: Config, store: Path, allow: Sequence[str], entry: Entry
             "scan_slices": len(scan.voxels),
             "boxes": slices.boxes.tolist(),
             "without_lung": np.flatnonzero(slices.without_lung).tolist(),
-            "findings": [(f.name, f.severity, f.message) for f in scan.findings],
+            "findings": [(f.name, f.severity, f"{f.message} {f.fix}") for f in scan.findings],
         }
         # Written last: where the facts are, the record is whole.
         _write(facts, lambda path: path.write_text(json.dumps(known), encoding="utf-8"))

@@ -1,6 +1,6 @@
 """Bundle and scan in, `Diagnosis` out."""
 
 from tfcovid.inference.diagnosis import Diagnosis
-from tfcovid.inference.system import System, load
+from tfcovid.inference.system import System, load, shipped_bundles
 
-__all__ = ["Diagnosis", "System", "load"]
+__all__ = ["Diagnosis", "System", "load", "shipped_bundles"]

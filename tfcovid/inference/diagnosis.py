@@ -101,9 +101,8 @@ class Diagnosis:
                 "shape": list(self.scan.voxels.shape),
                 "spacing_mm": [round(float(mm), 4) for mm in self.scan.spacing],
                 "units": self.scan.units,
-                "findings": [
-                    {"name": f.name, "severity": f.severity, "message": f.message} for f in self.scan.findings
-                ],
+                # Not their messages, which name files, and files are often named after patients.
+                "findings": [{"name": f.name, "severity": f.severity, "fix": f.fix} for f in self.scan.findings],
             },
             "slices": {
                 "read": len(self.slices.index),

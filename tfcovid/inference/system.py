@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -87,16 +88,24 @@ class System:
         return int(by_window.mean(axis=0).argmax()), by_window
 
 
+def shipped_bundles() -> dict[str, Path]:
+    """Name -> folder of the bundles that ship with tfcovid."""
+    return {path.parent.name: path.parent for path in Path(str(files("tfcovid.saved_models"))).glob("*/bundle.json")}
+
+
 def load(bundle: str | Path) -> System:
-    """Loads a trained system.
+    """Loads a trained system, from its folder or by the name of a bundle that ships with tfcovid.
 
     Raises:
         InputError: not a bundle, an incomplete one, or one of a later format.
     """
-    bundle = Path(bundle)
+    bundle = Path(bundle) if Path(bundle).is_dir() else shipped_bundles().get(str(bundle), Path(bundle))
     facts_file = bundle / "bundle.json"
     if not facts_file.is_file():
-        raise InputError(f"not a bundle: `tfcovid train` writes one, a folder with bundle.json. Received: {bundle}")
+        raise InputError(
+            f"not a bundle: `tfcovid train` writes one, a folder with bundle.json. "
+            f"Shipped, by name: {', '.join(shipped_bundles()) or 'none'}. Received: {bundle}"
+        )
     try:
         facts = json.loads(facts_file.read_text(encoding="utf-8"))
         if facts["format"] != 1:

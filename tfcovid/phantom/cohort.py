@@ -43,7 +43,8 @@ def write_cohort(
 
     A patient depends on `seed`, its class, its number, `shape` and the lowest and highest `severity` only. Patients
     already there are kept, so an interrupted call can be repeated and a cohort can be made larger. `progress` True
-    draws a bar; a function is called with patients done and patients in all. `workers` processes run (default: one a CPU).
+    draws a bar; a function is called with patients done and patients in all. `workers` processes run, by default one
+    a CPU.
 
     Raises InputError for unusable arguments, or when the folder was begun with other settings.
     """

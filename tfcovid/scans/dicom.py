@@ -17,7 +17,7 @@ from tfcovid.scans.dicom_series import choose_series
 from tfcovid.scans.dicom_stack import stack
 from tfcovid.scans.finding import Finding, a_few, found, stop_on_errors
 from tfcovid.scans.loaded import Loaded
-from tfcovid.scans.progress import with_progress
+from tfcovid.progress import with_progress
 
 IDENTITY = [
     "PatientName",

@@ -70,8 +70,11 @@ def stop_on_errors(path: Path, findings: list[Finding], allow: frozenset[str]) -
     errors = [finding for finding in findings if finding.severity == "error" and finding.name not in allow]
     if errors:
         lines = "\n".join(f"  {finding.name}: {finding.message} {finding.fix}" for finding in errors)
-        names = ", ".join(sorted({repr(finding.name) for finding in errors}))
-        raise InputError(f"The scan has faults (to read it all the same: allow=[{names}]):\n{lines}\nGot: {path}")
+        names = sorted({finding.name for finding in errors})
+        options = " ".join(f"--allow {name}" for name in names)
+        raise InputError(
+            f"The scan has faults (to read it all the same: {options}, or allow={names} in Python):\n{lines}\nGot: {path}"
+        )
 
 
 def check_names(names: Iterable[str]) -> frozenset[str]:

@@ -1,0 +1,63 @@
+import pytest
+
+from tfcovid.data import read_manifest
+
+
+def test_a_cohort_is_listed_and_split(run, cohort, tmp_path):
+    words = ("index", cohort.folder, "-o", tmp_path / "m.csv", "--slice-labels", cohort.slice_labels)
+    result = run(*words, "--split", "0.34,0.33,0.33")
+    assert result.exit_code == 0
+    assert result.output.splitlines()[0] == f"{tmp_path / 'm.csv'}: 12 scans of 12 patients"
+    entries = read_manifest(tmp_path / "m.csv")
+    assert sorted(e.split for e in entries) == sorted(["train", "val", "test"] * 4)
+    assert all(e.slice_labels.resolve() == cohort.slice_labels.resolve() for e in entries)
+    before = (tmp_path / "m.csv").read_bytes()
+    run(*words, "--split", "0.34,0.33,0.33")
+    assert (tmp_path / "m.csv").read_bytes() == before
+    run(*words, "--split", "0.34,0.33,0.33", "--seed", "1")
+    assert (tmp_path / "m.csv").read_bytes() != before
+
+
+def test_a_table_keeps_its_splits_and_gets_the_slice_labels(run, cohort, tmp_path):
+    scan = cohort.entries[0].scan
+    (tmp_path / "t.csv").write_text(f"file,who,dx,split\n{scan},Ann,cap,val\n")
+    columns = ("--scan-column", "file", "--patient-column", "who", "--label-column", "dx")
+    result = run("index", tmp_path / "t.csv", "-o", tmp_path / "m.csv", *columns, "--slice-labels", cohort.slice_labels)
+    assert result.exit_code == 0
+    [entry] = read_manifest(tmp_path / "m.csv")
+    assert (entry.patient, entry.label, entry.split) == ("Ann", "cap", "val")
+    assert entry.slice_labels is not None and entry.slice_labels.resolve() == cohort.slice_labels.resolve()
+
+
+def test_a_leak_in_a_table_is_told_and_nothing_written(run, cohort, tmp_path):
+    a, b = (entry.scan for entry in cohort.entries[:2])
+    (tmp_path / "t.csv").write_text(f"scan,patient,label,split\n{a},Ann,cap,train\n{b},Ann,cap,test\n")
+    result = run("index", tmp_path / "t.csv", "-o", tmp_path / "m.csv")
+    assert result.exit_code == 2 and "Ann in test and train" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (["--split", "0.5,0.6"], "add up to 1"),
+        (["--split", "nan,0.5"], "add up to 1"),
+        (["--split", "0.5"], "--split takes two or three numbers"),
+        (["--split", "half,half"], "--split takes two or three numbers"),
+        (["--split", "0.5,0.5", "--seed", "-1"], "-1"),
+        (["--slice-labels", "gone.csv"], "gone.csv"),
+    ],
+)
+def test_wrong_options_are_told_and_nothing_is_written(run, cohort, tmp_path, options, words):
+    result = run("index", cohort.folder, "-o", tmp_path / "m.csv", *options)
+    assert result.exit_code == 2 and words in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_manifest_that_cannot_be_written_is_told(run, cohort, tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    for place in ("folder", "file/m.csv"):
+        result = run("index", cohort.folder, "-o", tmp_path / place)
+        assert result.exit_code == 2 and str(tmp_path / place) in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]

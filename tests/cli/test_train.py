@@ -1,0 +1,56 @@
+import pytest
+
+
+@pytest.fixture
+def words(tiny_settings, cohort, tmp_path):
+    changes = [part for setting in tiny_settings for part in ("--set", setting)]
+    return ["train", "demo", cohort.manifest, "-o", tmp_path / "bundle", *changes]
+
+
+def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(run, words, tmp_path):
+    result = run(*words, "--dry-run")
+    assert result.exit_code == 0 and "Nothing was written." in result.output
+    assert "test   cap              1 scans  (not used)" in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_finds_the_faults_that_training_would_stop_at(run, words, cohort, bundle, tmp_path):
+    scan = cohort.entries[0].scan
+    for rows, told in (
+        (f"{scan},a,flu,train", "flu"),
+        (f"{scan},a,cap,test", "nothing to train on"),
+        (f"{tmp_path / 'gone'},a,cap,train", "gone"),
+    ):
+        (tmp_path / "m.csv").write_text(f"scan,patient,label,split\n{rows}\n")
+        words[2] = tmp_path / "m.csv"
+        result = run(*words, "--dry-run")
+        assert result.exit_code != 0 and told in result.stderr, rows
+    words[2], words[4] = cohort.manifest, bundle
+    result = run(*words, "--dry-run")
+    assert result.exit_code == 2 and "is there already" in result.stderr
+
+
+def test_a_bundle_that_is_there_is_exit_code_2(run, words, bundle):
+    words[4] = bundle
+    result = run(*words)
+    assert result.exit_code == 2 and result.stderr.startswith(f"tfcovid: {bundle} is there already")
+
+
+def test_labels_without_a_scan_are_told_beforehand(run, words, cohort, tmp_path):
+    (tmp_path / "m.csv").write_text(f"scan,patient,label\n{cohort.entries[0].scan},a,healthy\n")
+    words[2] = tmp_path / "m.csv"
+    assert "no scan of label h1n1" in run(*words, "--dry-run").stderr
+
+
+@pytest.mark.parametrize(
+    "setting, told",
+    [
+        ("seed=5000000000", "seed"),
+        ("window.predict=[-600,-600]", "window.predict"),
+        ("slice_net.weights=imagenet", "resnet10_compact has no published weights"),
+        ("slice_net.weights=gone.keras", "no such weights file"),
+    ],
+)
+def test_settings_that_cannot_be_trained_are_told(run, words, store, prepared, setting, told):
+    result = run(*words, "--store", store, "--set", setting)
+    assert result.exit_code == 2 and told in result.stderr

@@ -1,5 +1,6 @@
 import importlib
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -83,7 +84,7 @@ def test_blocks_smaller_than_the_epoch_lose_nothing_and_are_shuffled_apart(scans
 
 def test_neighbours_of_a_scan_are_torn_apart(scans, targets):
     found = order(batches(scans, targets))
-    following = sum(b == a + 1 for a, b in zip(found, found[1:], strict=False))
+    following = sum(b == a + 1 for a, b in pairwise(found))
     assert following < 5
 
 

@@ -78,7 +78,7 @@ def test_a_table_with_other_column_names(nifti, tmp_path):
 def test_a_table_that_lacks_a_column_or_a_scan_is_refused(tmp_path):
     table = tmp_path / "list.csv"
     table.write_text("scan,patient,diagnosis\ngone.nii,p,cap\n")
-    with pytest.raises(InputError, match="no column label. Columns: scan, patient, diagnosis"):
+    with pytest.raises(InputError, match=r"no column label\. Columns: scan, patient, diagnosis"):
         index_table(table)
     with pytest.raises(InputError, match=r"1 scan\(s\) do not exist, such as .*gone\.nii"):
         index_table(table, label="diagnosis")

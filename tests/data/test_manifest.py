@@ -30,7 +30,7 @@ def test_a_manifest_is_read_back_as_it_was_written(tmp_path_factory, rows):
     entries = [Entry(folder / "scans" / s, p, label, "val", lesions=folder / "m 100%.nii") for s, p, label in rows]
     write_manifest(entries, folder / "manifest.csv")
     assert read_manifest(folder / "manifest.csv") == entries
-    assert os.listdir(folder) == ["manifest.csv"]
+    assert [path.name for path in folder.iterdir()] == ["manifest.csv"]
 
 
 def test_paths_are_relative_to_the_manifest_and_move_with_it(tmp_path):

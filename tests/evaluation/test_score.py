@@ -45,5 +45,5 @@ def test_unusable_input_is_refused():
         score([], [])
     with pytest.raises(InputError, match="Received: 1 for 2"):
         score(["a", "b"], [{"a": 1.0, "b": 0.0}])
-    with pytest.raises(InputError, match="truth that no diagnosis can give: flu. Labels: a, b"):
+    with pytest.raises(InputError, match=r"truth that no diagnosis can give: flu\. Labels: a, b"):
         score(["flu"], [{"a": 1.0, "b": 0.0}])

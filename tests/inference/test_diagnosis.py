@@ -29,10 +29,10 @@ def test_the_lesion_map_lies_in_the_boxes_that_were_read(diagnosis):
     found = diagnosis.lesion_map
     assert found.shape == diagnosis.scan.shape and found.dtype == np.float32
     assert 0 <= found.min() < found.max() <= 1
-    for (top, left, bottom, right), one in zip(diagnosis.slices.boxes, found, strict=True):
-        outside = np.ones(one.shape, bool)
-        outside[top:bottom, left:right] = False
-        assert outside.any() and not one[outside].any()
+    outside = np.ones(found.shape, bool)
+    for (top, left, bottom, right), one in zip(diagnosis.slices.boxes, outside, strict=True):
+        one[top:bottom, left:right] = False
+    assert outside.any() and not found[outside].any()
 
 
 def test_slices_that_were_not_read_stay_cold(diagnosis):

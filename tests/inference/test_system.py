@@ -2,13 +2,13 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import tfcovid
 from tests.data_folder import DATA, needs_data
-from tfcovid.config import load_config
+from tfcovid.config import load_config, write_config
 from tfcovid.errors import InputError
 from tfcovid.inference import System, load
 from tfcovid.inference.nonparametric import assess_patient
@@ -32,15 +32,10 @@ def diagnosis(system, scan):
     return system.predict(scan)
 
 
-def other(system, *settings):
-    """The slice network of `system` in a system without a patient network."""
-    values = json.dumps(system.config.model_dump(mode="json"))
-    return lambda path: System(
-        load_config(path.joinpath("c.yaml") if path.joinpath("c.yaml").write_text(values) else None, settings),
-        system.slice_network,
-        None,
-        system.facts,
-    )
+def without_patient_network(system, folder, *settings):
+    """The slice network of `system` under a config with other settings."""
+    write_config(system.config, folder / "config.yaml")
+    return System(load_config(folder / "config.yaml", settings), system.slice_network, None, system.facts)
 
 
 def part(scan, start, stop):
@@ -57,8 +52,9 @@ def test_a_diagnosis_is_the_mean_over_the_windows(diagnosis, tiny):
 
 
 def test_the_windows_are_those_of_the_config(system, scan, tmp_path):
-    one = other(system, "window.predict=[-700]", "patient_net.kind=mean")(tmp_path).predict(scan)
-    both = other(system, "patient_net.kind=mean")(tmp_path).predict(scan)
+    mean = "patient_net.kind=mean"
+    one = without_patient_network(system, tmp_path, "window.predict=[-700]", mean).predict(scan)
+    both = without_patient_network(system, tmp_path, mean).predict(scan)
     np.testing.assert_allclose(one.by_window[-700], both.by_window[-700], rtol=1e-5)
     assert not np.allclose(one.by_window[-700], both.by_window[-500], rtol=1e-3)
 
@@ -84,7 +80,8 @@ def test_a_slice_reads_the_same_whatever_is_read_beside_it(system, scan, diagnos
 
 
 def test_without_a_patient_network_the_slices_decide(system, scan, diagnosis, tmp_path):
-    counted = other(system, "patient_net.kind=nonparametric", "patient_net.threshold=0.3")(tmp_path).predict(scan)
+    settings = ("patient_net.kind=nonparametric", "patient_net.threshold=0.3")
+    counted = without_patient_network(system, tmp_path, *settings).predict(scan)
     np.testing.assert_allclose(counted.slice_probabilities, diagnosis.slice_probabilities, rtol=1e-5)
     answer, shares = assess_patient(diagnosis.slice_probabilities, 0.3)
     assert counted.label == system.config.labels[answer]
@@ -95,7 +92,8 @@ def test_8_bit_images_are_refused_in_words_unless_the_config_states_their_window
     grey = Scan.from_array(np.tile(np.arange(64, dtype=np.uint8) * 4, (2, 64, 1)), units="8-bit")
     with pytest.raises(InputError, match="8-bit grey levels, not Hounsfield units"):
         system.predict(grey)
-    stated = other(system, "eight_bit={center: -600, width: 1500}", "patient_net.kind=mean")(tmp_path).predict(grey)
+    settings = ("eight_bit={center: -600, width: 1500}", "patient_net.kind=mean")
+    stated = without_patient_network(system, tmp_path, *settings).predict(grey)
     assert len(stated.slice_probabilities) == 2
     stated.save(tmp_path / "out")
 
@@ -171,6 +169,7 @@ def test_a_real_scan_gets_a_diagnosis_in_its_own_frame(system, tmp_path, name):
         np.testing.assert_array_equal(written.affine, source.affine)
 
 
-def test_a_system_is_named_by_what_it_holds(system, diagnosis):
-    assert diagnosis.bundle == system.facts and diagnosis.settings["crop"]["size"] == [32, 32]
-    assert replace(diagnosis).summary["bundle"]["name"] == "demo"
+def test_a_diagnosis_tells_what_made_it(bundle, diagnosis):
+    found = json.loads(json.dumps(diagnosis.summary))
+    assert found["bundle"] == json.loads((bundle / "bundle.json").read_text())
+    assert found["settings"]["crop"]["size"] == [32, 32] and found["versions"]["tfcovid"] == tfcovid.__version__

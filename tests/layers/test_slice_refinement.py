@@ -60,6 +60,15 @@ def test_axes_before_the_slices_are_kept(affinity, scans):
 
 
 @pytest.mark.parametrize("affinity", ["slice", "channel"])
+def test_plain_sums_below_zero_divide_as_well(affinity, scans):
+    layer = built(affinity, "sum")
+    layer.maps[0].set_weights([-weight for weight in layer.maps[0].get_weights()])
+    refined = keras.ops.convert_to_numpy(layer(*scans))
+    for found, features, mask in zip(refined, *scans, strict=True):
+        np.testing.assert_allclose(found[mask], paper(layer, features[mask]), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("affinity", ["slice", "channel"])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_plain_sum_near_zero_stays_bounded(affinity, sign, scans):
     layer = built(affinity, "sum")

@@ -38,4 +38,4 @@ def test_equals_the_windows_one_by_one(multi_task, hu):
 
 
 def test_shared_check(tmp_path, hu):
-    check(lambda: windowed(compact(hu), CENTERS, WIDTH), hu, tmp_path)
+    check(lambda: windowed(compact(hu), CENTERS[:2], WIDTH), hu, tmp_path)

@@ -114,7 +114,9 @@ def test_work_of_another_config_or_of_other_data_is_not_gone_on_with(
 def test_without_validation_scans_the_last_weights_are_kept_and_the_card_says_so(
     tiny_settings, cohort, store, tmp_path
 ):
-    config = load_config("demo", [*tiny_settings, "patient_net.kind=mean", "patient_training=null"])
+    config = load_config(
+        "demo", [*tiny_settings, "patient_net.kind=mean", "patient_training=null", "slice_training.keep=best"]
+    )
     entries = [replace(entry, split=None) for entry in cohort.entries if entry.split == "train"]
     bundle, failed = train(config, entries, tmp_path / "b", store)
     assert not failed and not (bundle / "patient.keras").exists()

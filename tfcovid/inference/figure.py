@@ -37,7 +37,7 @@ def draw(diagnosis: "Diagnosis") -> Figure:
         pictures = np.concatenate(_tiles(diagnosis, n, tile))
         canvas[top : top + len(pictures), left : left + tile[1]] = pictures
 
-    width, height = max(canvas.shape[1] / 100 + 0.2, 7.0), canvas.shape[0] / 100
+    width, height = max(canvas.shape[1] / 100 + 0.2, 9.0), canvas.shape[0] / 100
     bars = 0.45 + 0.24 * len(diagnosis.labels)
     total = height + bars + 1.0
     figure = Figure(figsize=(width, total), dpi=100)

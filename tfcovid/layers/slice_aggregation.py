@@ -7,7 +7,7 @@ class SliceAggregation(keras.layers.Layer):
     """Sums the slices of a scan into one feature, weighted by how well each answers a learnt query.
 
     One head; the query is a weight of the layer, keys and values are dense maps that keep the number of
-    channels, scores are scaled by 1/sqrt(channels) (M3Lung-Sys, section III-C.1, figure 6c).
+    channels, scores are scaled by 1/sqrt(channels) and go through a softmax (M3Lung-Sys, section III-C.1, figure 6c).
 
     Input: features `(..., slices, channels)` and mask `(..., slices)`, true on real slices.
     Output: `(..., channels)`.

@@ -14,7 +14,8 @@ class SliceRefinement(keras.layers.Layer):
 
     Args:
         heads, head_size: h and D' of the paper, 12 and 512.
-        affinity: "slice", scores scaled by 1/sqrt(head_size); or "channel", scaled by 1/sqrt(real slices).
+        affinity: "slice", scores scaled by 1/sqrt(head_size); or "channel", scaled by 1/sqrt(real slices), a sum over
+            slices. Either way the weights of what is summed add up to one.
         normalisation: "softmax", or "sum" (divides by the sum of the scores, as printed; these can be near zero).
     """
 

@@ -25,7 +25,7 @@ def m3lung_slice(
     F4 names the disease. The three switches are the paper's ablations (Table V); all off is a plain ResNet.
 
     Input: `(batch, height, width, channels)` in [0, 1], a slice after window levelling. One channel is repeated
-    to the three that ImageNet weights expect, which is exact.
+    to the three that ImageNet weights expect, which is exact; three are taken as blue, green, red.
     Output, a dictionary:
         "disease": `(batch, classes)` probabilities, class 0 the healthy one.
         "lesion": `(batch, 2)` probabilities without and with lesion (with `multi_task`).

@@ -34,10 +34,9 @@ def load_backbone_weights(network: keras.Model, backbone: str, weights: str | No
             f"Received: weights={weights!r}"
         )
     known = {layer.name: layer for layer in source.layers}
-    for layer in network.layers:
-        copied = layer.name in known and _copy(layer, known[layer.name])
-        # The trunk's layers, whose names begin so, are all there or it is another trunk; a head may differ.
-        if layer.weights and layer.name.startswith("conv") and not copied:
+    # The trunk's layers have names that begin so. All are there, or it is another trunk.
+    for layer in (one for one in network.layers if one.weights and one.name.startswith("conv")):
+        if layer.name not in known or not _copy(layer, known[layer.name]):
             raise InputError(
                 f"weights of another network: {layer.name} of {backbone} is not in it or has another shape. "
                 f"Received: {weights}"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tfcovid.errors import InputError
+from tfcovid.progress import with_progress
 from tfcovid.scans.checks import HU_FLOOR, looks_like_hu
 from tfcovid.scans.codecs import decode_frame
 from tfcovid.scans.dicom_elements import TruncatedError
@@ -17,7 +18,6 @@ from tfcovid.scans.dicom_series import choose_series
 from tfcovid.scans.dicom_stack import stack
 from tfcovid.scans.finding import Finding, a_few, found, stop_on_errors
 from tfcovid.scans.loaded import Loaded
-from tfcovid.progress import with_progress
 
 IDENTITY = [
     "PatientName",

@@ -72,9 +72,8 @@ def stop_on_errors(path: Path, findings: list[Finding], allow: frozenset[str]) -
         lines = "\n".join(f"  {finding.name}: {finding.message} {finding.fix}" for finding in errors)
         names = sorted({finding.name for finding in errors})
         options = " ".join(f"--allow {name}" for name in names)
-        raise InputError(
-            f"The scan has faults (to read it all the same: {options}, or allow={names} in Python):\n{lines}\nGot: {path}"
-        )
+        anyway = f"to read it all the same: {options}, or allow={names} in Python"
+        raise InputError(f"The scan has faults ({anyway}):\n{lines}\nGot: {path}")
 
 
 def check_names(names: Iterable[str]) -> frozenset[str]:

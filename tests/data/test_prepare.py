@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from time import time
 
 import numpy as np
 import pytest
@@ -150,7 +151,17 @@ def test_a_killed_run_is_completed_to_the_same_bytes(tiny, tiny_settings, cohort
     done, failed = prepare(tiny, cohort.entries, tmp_path / "store")
     assert len(done) == 12 and not failed
     wanted = {scan.record.stem for scan in prepared}
-    assert contents(tmp_path / "store") == {n: d for n, d in whole.items() if n.split(".")[0] in wanted}
+    finished = {n: d for n, d in contents(tmp_path / "store").items() if not n.startswith(".")}
+    assert finished == {n: d for n, d in whole.items() if n.split(".")[0] in wanted}
+
+
+def test_only_old_unfinished_files_are_cleared_away(tiny, tmp_path):
+    old, new = tmp_path / ".a.partial", tmp_path / ".b.partial"
+    for path, age in ((old, 7200), (new, 0)):
+        path.touch()
+        os.utime(path, (time() - age,) * 2)
+    prepare(tiny, [], tmp_path)
+    assert not old.exists() and new.exists()  # another run may share the store
 
 
 def test_8_bit_pixels_are_refused_unless_the_config_names_their_window(tiny, tiny_settings):

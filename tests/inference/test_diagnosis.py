@@ -53,7 +53,7 @@ def test_all_files_are_written_and_nothing_else(diagnosis, tmp_path):
     heights = np.diff([float(row["z_mm"]) for row in rows])
     np.testing.assert_allclose(heights, diagnosis.scan.spacing[0], atol=0.02)  # feet to head
     for n, row in enumerate(rows):
-        values = [float(row[label]) for label in diagnosis.labels]
+        values = [float(row[f"p_{label}"]) for label in diagnosis.labels]
         np.testing.assert_allclose(values, diagnosis.slice_probabilities[n], atol=1e-4)
         assert row["label"] == diagnosis.labels[int(np.argmax(diagnosis.slice_probabilities[n]))]
         assert float(row["lesion"]) == pytest.approx(diagnosis.lesion_probabilities[n], abs=1e-4)

@@ -71,10 +71,10 @@ def test_labels_that_the_config_lacks_are_named(tiny, cohort, store, tmp_path):
 
 def test_nothing_to_train_on_is_told(tiny, cohort, store, tmp_path, no_training):
     held_out = [replace(entry, split="test") for entry in cohort.entries]
-    with pytest.raises(InputError, match=r"nothing to train on: 0 scan\(s\)"):
+    with pytest.raises(InputError, match=r"nothing to train on: 0 scan\(s\) to train"):
         train(tiny, held_out, tmp_path / "b", store)
     gone = [replace(entry, scan=tmp_path / entry.scan.name) for entry in cohort.entries[:2]]
-    with pytest.raises(InputError, match=r"2 of them unreadable: no such scan: "):
+    with pytest.raises(InputError, match=r"nothing to train on: 2 scan\(s\).*none is there, such as "):
         train(tiny, [replace(entry, split="train") for entry in gone], tmp_path / "b", store)
     only_val = [replace(entry, split="val") for entry in cohort.entries[:2]]
     with pytest.raises(InputError, match="nothing to train on"):
@@ -100,8 +100,12 @@ def test_the_same_scan_in_two_splits_is_an_error(tiny, cohort, store, tmp_path, 
 def test_work_of_another_config_or_of_other_data_is_not_gone_on_with(
     tiny, tiny_settings, cohort, store, tmp_path, no_training
 ):
+    with pytest.raises(Stopped):  # nothing is trained yet, so another config may take its place
+        train(load_config("demo", [*tiny_settings, "seed=3"]), cohort.entries, tmp_path / "b", store)
     with pytest.raises(Stopped):
         train(tiny, cohort.entries, tmp_path / "b", store)
+    (tmp_path / "b.work" / "slice").mkdir()
+    (tmp_path / "b.work" / "slice" / "epoch-00001.keras").touch()
     with pytest.raises(Stopped):  # the same run may go on
         train(tiny, cohort.entries, tmp_path / "b", store)
     other = load_config("demo", [*tiny_settings, "slice_training.learning_rate=0.1"])

@@ -47,6 +47,11 @@ class _Lazy(click.Group):
         except InputError as error:
             click.echo(f"tfcovid: {error}", err=True)
             ctx.exit(2)
+        except OSError as error:
+            click.echo(
+                f"tfcovid: {error.strerror or error}: {error.filename2 or error.filename or 'no file named'}", err=True
+            )
+            ctx.exit(2)
         except KeyboardInterrupt:
             click.echo("\ntfcovid: stopped. The same command goes on from what is finished.", err=True)
             ctx.exit(130)

@@ -7,10 +7,10 @@ import click
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The manifest to write (CSV).")
 @click.option("--split", metavar="TRAIN,VAL,TEST", help="Draw splits by patient in these shares, such as 0.7,0.1,0.2.")
-@click.option("--seed", default=0, show_default=True, help="Of the draw.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the draw.")
 @click.option(
     "--slice-labels",
-    type=click.Path(path_type=Path),
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="CSV: patient, slice (0 at the feet), lesion (0/1).",
 )
 @click.option("--scan-column", default="scan", show_default=True, help="Of a table: path of the scan.")
@@ -34,7 +34,7 @@ def index(source, output, split, seed, slice_labels, scan_column, patient_column
     from tfcovid.errors import InputError
 
     if source.is_file():
-        entries = index_table(source, scan_column, patient_column, label_column)
+        entries = index_table(source, scan_column, patient_column, label_column, slice_labels=slice_labels)
     else:
         entries = index_class_folders(source, slice_labels)
     if split:

@@ -1,4 +1,5 @@
 import csv
+import json
 from pathlib import Path
 
 import click
@@ -28,10 +29,15 @@ def predict(bundle, scan, output, series, allow, overwrite, dry_run):
     from tfcovid.cli.quiet_tensorflow import quiet_tensorflow
     from tfcovid.errors import InputError
     from tfcovid.scans import find_scans
+    from tfcovid.scans.finding import check_names
 
     if not scan.exists():
         raise InputError(f"no such scan: {scan}")
+    check_names(allow)
     scans = find_scans(scan) if scan.is_dir() else [scan]
+    # Results may lie in the folder of scans, and lesion maps are NIfTI too.
+    results = output.resolve()
+    scans = [path for path in scans if results not in path.resolve().parents]
     if dry_run:
         for path in scans:
             click.echo(str(path))
@@ -47,6 +53,12 @@ def predict(bundle, scan, output, series, allow, overwrite, dry_run):
     if single:
         click.echo(_describe(_diagnose(system, scan, output, series, allow, overwrite)))
         return
+    for path in () if overwrite else scans:
+        done = output / _name(path, scan) / "diagnosis.json"
+        if done.is_file() and json.loads(done.read_text(encoding="utf-8"))["bundle"] != system.facts:
+            raise InputError(
+                f"{done.parent} holds the result of another bundle; pass --overwrite or choose another OUT."
+            )
     rows, failed = [], 0
     for number, path in enumerate(scans, 1):
         name = _name(path, scan)
@@ -97,8 +109,6 @@ def _name(path: Path, root: Path) -> str:
 
 
 def _row(name: str, done: Path) -> dict:
-    import json
-
     found = json.loads(done.read_text(encoding="utf-8"))
     return {
         "scan": name,

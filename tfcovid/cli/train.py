@@ -39,15 +39,22 @@ def train(config, manifest, output, store, settings, allow, overwrite, dry_run):
         click.echo(f"  {split:6} {label:12} {count:5} scans{'  (not used)' if split == 'test' else ''}")
     for label in sorted(set(system.labels) - {e.label for e in entries}):
         click.echo(f"  no scan of label {label}: the system cannot learn it", err=True)
+
+    quiet_tensorflow()
+    from tfcovid.training import check_run
+    from tfcovid.training import train as train_system
+
     if dry_run:
+        check_run(system, entries, output, overwrite)
         stage = system.slice_training
         click.echo(f"{system.name}: {stage.epochs} epochs of slices at {system.crop.size}, batch {stage.batch}")
         if system.trains_patients:
-            click.echo(f"then {system.patient_training.epochs} epochs of patients. Nothing was written.")
+            click.echo(f"then {system.patient_training.epochs} epochs of patients")
+        gone = [entry for entry in entries if not entry.scan.exists()]
+        if gone:
+            click.echo(f"{len(gone)} scan(s) do not exist and would be left out, such as {gone[0].scan}", err=True)
+        click.echo("Nothing was written.")
         return
-
-    quiet_tensorflow()
-    from tfcovid.training import train as train_system
 
     bundle, failed = train_system(system, entries, output, store, allow, progress=True, overwrite=overwrite)
     for entry, reason in failed:

@@ -54,7 +54,8 @@ def load_config(source: str | Path, settings: Sequence[str] = ()) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise InputError("\n".join(_in_words(path, tree, problem) for problem in error.errors())) from error
+        given = {setting.partition("=")[0] for setting in settings}
+        raise InputError("\n".join(_in_words(path, tree, given, problem) for problem in error.errors())) from error
 
 
 def write_config(config: Config, path: Path) -> None:
@@ -78,10 +79,13 @@ def _set(values: dict, setting: str) -> None:
         raise InputError(f"the value is not readable as YAML. Received: {setting}") from error
 
 
-def _in_words(path: Path, tree: yaml.Node, problem: Mapping[str, Any]) -> str:
+def _in_words(path: Path, tree: yaml.Node, given: set[str], problem: Mapping[str, Any]) -> str:
     keys = [key for key in problem["loc"] if isinstance(key, str)]
     line = _line(tree, problem["loc"])
-    where = f"{path}{f', line {line}' if line else ''}: {'.'.join(map(str, problem['loc'])) or 'config'}"
+    name = ".".join(map(str, problem["loc"])) or "config"
+    where = f"{path}{f', line {line}' if line else ''}: {name}"
+    if any(name == key or name.startswith(f"{key}.") for key in given):
+        where = f"--set {name}"
     received = problem["input"]
     if problem["type"] == "extra_forbidden":
         valid = list(_model_at(keys[:-1]).model_fields)
@@ -92,7 +96,7 @@ def _in_words(path: Path, tree: yaml.Node, problem: Mapping[str, Any]) -> str:
     if problem["type"] == "missing":
         return f"{where}: missing; this key has no default."
     reason = problem["msg"].removeprefix("Value error, ")
-    return f"{where}: {reason}. Received: {received!r}"
+    return f"{where}: {reason}." + ("" if isinstance(received, dict) else f" Received: {received!r}")
 
 
 def _nearest(word: str, valid: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -35,6 +35,13 @@ class Window(_Part):
             raise ValueError("train: the lower centre comes first")
         return self
 
+    @field_validator("predict")
+    @classmethod
+    def _different(cls, centers: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(centers)) < len(centers):
+            raise ValueError("a centre stands twice")
+        return centers
+
 
 class EightBit(_Part):
     """The window that 8-bit pixels were made with, where a system is to accept them; HU."""
@@ -47,7 +54,13 @@ class Selection(_Part):
     """Which slices of a scan are read at all."""
 
     method: Literal["all", "ssfl"] = "all"
-    length: Count | Annotated[float, Field(gt=0, le=1)] = 0.5  # number of slices, or their share
+    length: Positive = 0.5  # share of the slices; above 1, their number
+
+    @model_validator(mode="after")
+    def _whole_slices(self) -> "Selection":
+        if self.length > 1 and self.length % 1:
+            raise ValueError("length: a share up to 1, or a whole number of slices")
+        return self
 
 
 class SliceNet(_Part):
@@ -77,7 +90,7 @@ class PatientNet(_Part):
     reduction: Count | None = None  # width of the patient feature; null: that of a slice's feature
     activation: Literal["relu"] | None = None
     dropout: Share = 0.0
-    threshold: Annotated[float, Field(gt=0, le=1)] = 0.99  # nonparametric: healthy above this share of slices
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.99  # nonparametric: healthy above this share of slices
 
 
 class Drop(_Part):
@@ -111,7 +124,7 @@ class Config(_Part):
     slice_training: Training
     patient_net: PatientNet = PatientNet()
     patient_training: Training | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     deterministic: bool = True  # equal weights from equal seeds, on GPUs too; false is faster there
 
     @model_validator(mode="after")

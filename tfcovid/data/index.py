@@ -1,11 +1,14 @@
 """Makes manifest entries of a cohort as it lies on disk."""
 
+import re
 from pathlib import Path
 
 from tfcovid.data.manifest import Entry, read_table
 from tfcovid.errors import InputError
 from tfcovid.scans import find_scans
 from tfcovid.scans.sniff import sniff
+
+_FORMATS = re.compile(r"\.(nii\.gz|nii|nrrd|nhdr|mha|mhd|zip|png|jpe?g|tiff?)$", re.IGNORECASE)
 
 
 def index_class_folders(folder: str | Path, slice_labels: Path | None = None) -> list[Entry]:
@@ -28,9 +31,11 @@ def index_class_folders(folder: str | Path, slice_labels: Path | None = None) ->
         for child in sorted(path for path in label.iterdir() if not path.name.startswith(".")):
             kind = None if child.is_dir() else sniff(child)
             if kind == "dicom":
-                raise InputError(f"{label} holds DICOM files of nobody in particular; give each patient a folder.")
+                raise InputError(
+                    f"{label} holds DICOM files; give each patient a folder: {folder.name}/<label>/<patient>/."
+                )
             scans = find_scans(child) if child.is_dir() else [child] if kind else []
-            name = child.name if child.is_dir() else child.name.split(".")[0]
+            name = child.name if child.is_dir() else _FORMATS.sub("", child.name)
             entries += [Entry(scan, name, label.name, slice_labels=slice_labels) for scan in scans]
     if not entries:
         raise InputError(
@@ -45,11 +50,14 @@ def index_table(
     patient: str = "patient",
     label: str = "label",
     split: str = "split",
+    slice_labels: Path | None = None,
 ) -> list[Entry]:
     """Entries from any CSV that names scans, patients and labels.
 
     Args:
-        scan, patient, label, split: names of its columns; the split may be absent. Scans are relative to the table.
+        scan, patient, label, split: names of its columns; the split may be absent. Scans are relative to the table,
+            as are the files of a column `slice_labels`.
+        slice_labels: one CSV for all scans without one of their own, see `Entry`.
 
     Raises:
         InputError: a column that is not there, or scans that are not.
@@ -59,7 +67,20 @@ def index_table(
     absent = [name for name in (scan, patient, label) if name not in rows[0]]
     if absent:
         raise InputError(f"{table}: no column {', '.join(absent)}. Columns: {', '.join(rows[0])}")
-    entries = [Entry(table.parent / r[scan], r[patient], r[label], r.get(split) or None) for r in rows]
+    for line, row in enumerate(rows, start=2):
+        empty = [name for name in (scan, patient, label) if not row[name]]
+        if empty:
+            raise InputError(f"{table}, line {line}: {', '.join(empty)} is empty.")
+    entries = [
+        Entry(
+            table.parent / row[scan],
+            row[patient],
+            row[label],
+            row.get(split) or None,
+            table.parent / row["slice_labels"] if row.get("slice_labels") else slice_labels,
+        )
+        for row in rows
+    ]
     gone = [str(entry.scan) for entry in entries if not entry.scan.exists()]
     if gone:
         raise InputError(f"{table}: {len(gone)} scan(s) do not exist, such as {', '.join(gone[:3])}")

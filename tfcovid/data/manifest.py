@@ -76,15 +76,18 @@ def write_manifest(entries: Iterable[Entry], path: str | Path) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        for entry in entries:
-            values = [getattr(entry, name) for name in _COLUMNS]
-            writer.writerow(
-                os.path.relpath(value, path.parent) if isinstance(value, Path) else value or "" for value in values
-            )
-    partial.replace(path)
+    try:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(_COLUMNS)
+            for entry in entries:
+                values = [getattr(entry, name) for name in _COLUMNS]
+                writer.writerow(
+                    os.path.relpath(value, path.parent) if isinstance(value, Path) else value or "" for value in values
+                )
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def slice_targets(entry: Entry, labels: Sequence[str], slices: int) -> np.ndarray:
@@ -117,10 +120,10 @@ def slice_targets(entry: Entry, labels: Sequence[str], slices: int) -> np.ndarra
         marks = {int(row[slice_column]): int(row[lesion_column]) for row in rows}
     except ValueError as error:
         raise InputError(f"{entry.slice_labels}: slice and lesion are whole numbers: {error}") from error
-    if sorted(marks) != list(range(slices)) or not set(marks.values()) <= {0, 1}:
+    if len(rows) != slices or sorted(marks) != list(range(slices)) or not set(marks.values()) <= {0, 1}:
         raise InputError(
             f"{entry.slice_labels}: patient {entry.patient} needs one row of lesion 0 or 1 for each of the slices "
-            f"0 to {slices - 1} of {entry.scan}. Received: {len(marks)} rows"
+            f"0 to {slices - 1} of {entry.scan}. Received: {len(rows)} rows"
         )
     targets[[k for k, lesion in marks.items() if not lesion]] = -1
     return targets
@@ -134,11 +137,14 @@ def read_table(path: Path) -> list[dict[str, str]]:
     """
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            rows = [{k: (v or "").strip() for k, v in row.items() if k} for row in csv.DictReader(file)]
+            rows = list(csv.DictReader(file))
     except FileNotFoundError as error:
         raise InputError(f"no such file: {path}") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not readable as a CSV table: {error}") from error
     if not rows:
         raise InputError(f"{path}: a table needs a header and at least one row.")
-    return rows
+    for line, row in enumerate(rows, start=2):
+        if None in row:
+            raise InputError(f"{path}, line {line}: more cells than the header has columns: {', '.join(row[None])}")
+    return [{name: (cell or "").strip() for name, cell in row.items()} for row in rows]

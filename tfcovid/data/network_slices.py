@@ -38,7 +38,8 @@ def network_slices(scan: Scan, config: Config, threads: int | None = None) -> Ne
         hu = scan.hu
     index = np.arange(len(hu))
     if config.selection.method == "ssfl":
-        start, stop = select_slices(lung_areas(hu, threads=threads), config.selection.length)
+        length = config.selection.length
+        start, stop = select_slices(lung_areas(hu, threads=threads), int(length) if length > 1 else length)
         index = index[start:stop]
         hu = hu[start:stop]
     if config.crop.method == "m3":

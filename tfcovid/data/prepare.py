@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from time import time
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,12 @@ from tfcovid.data.network_slices import network_slices
 from tfcovid.errors import InputError
 from tfcovid.progress import with_progress
 from tfcovid.scans import read_scan
+from tfcovid.scans.finding import check_names
 
 # Counts up when records or what they mean change, so that an old store is never read as a new one.
 _FORMAT = 1
+
+_ABANDONED = 3600  # seconds after which an unfinished file is nobody's
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,11 @@ def prepare(
     """
     store = Path(store)
     store.mkdir(parents=True, exist_ok=True)
+    check_names(allow)
     for left_over in store.glob(".*.partial"):
-        left_over.unlink()
+        # Not the younger ones: another run may share the store.
+        if time() - left_over.stat().st_mtime > _ABANDONED:
+            left_over.unlink(missing_ok=True)
     outcomes = _in_parallel(partial(_prepare_one, config, store, allow), entries, workers or os.cpu_count() or 1)
     results = dict(with_progress(outcomes, len(entries), "Preparing scans", progress))
     done = [results[n] for n in range(len(entries)) if isinstance(results[n], Prepared)]
@@ -133,7 +140,7 @@ def _content_key(config: Config, scan: Path, allow: Sequence[str]) -> str:
     shaping = config.model_dump(mode="json", include={"crop", "selection", "eight_bit"})
     digest = hashlib.sha256(json.dumps([_FORMAT, shaping, sorted(allow)], sort_keys=True).encode())
     for file in _files(scan):
-        digest.update(str(file.relative_to(scan.parent)).encode())
+        digest.update(str(file.relative_to(scan)).encode())
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())
     return digest.hexdigest()[:32]

@@ -37,7 +37,7 @@ def assign_splits(entries: Sequence[Entry], shares: Mapping[str, float], seed: i
     Raises:
         InputError: shares that do not add up to 1, or a label with fewer patients than splits.
     """
-    if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) <= 0:
+    if not (abs(sum(shares.values()) - 1) <= 1e-6 and min(shares.values()) > 0):
         raise InputError(f"shares of the splits are above 0 and add up to 1. Received: {dict(shares)}")
     patients: dict[str, list[str]] = defaultdict(list)
     drawn = set()
@@ -58,7 +58,8 @@ def assign_splits(entries: Sequence[Entry], shares: Mapping[str, float], seed: i
         counts = np.maximum(np.floor(wanted).astype(int), 1)
         while counts.sum() != len(names):
             change = 1 if counts.sum() < len(names) else -1
-            counts[np.argmax(change * (wanted - counts))] += change
+            room = (change > 0) | (counts > 1)
+            counts[np.argmax(np.where(room, change * (wanted - counts), -np.inf))] += change
         for split, group in zip(shares, np.split(order, np.cumsum(counts)[:-1]), strict=True):
             split_of |= dict.fromkeys(group.tolist(), split)
     return [replace(entry, split=split_of[entry.patient]) for entry in entries]

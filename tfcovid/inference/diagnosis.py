@@ -79,7 +79,7 @@ class Diagnosis:
                     "lesion": round(float(self.lesion_probabilities[n]), 4),
                     "label": self.labels[int(self.slice_probabilities[n].argmax())],
                     **{
-                        label: round(float(p), 4)
+                        f"p_{label}": round(float(p), 4)
                         for label, p in zip(self.labels, self.slice_probabilities[n], strict=True)
                     },
                     **dict(zip(("top", "left", "bottom", "right"), self.slices.boxes[n].tolist(), strict=True)),
@@ -137,12 +137,12 @@ class Diagnosis:
         """Writes `diagnosis.json`, `slices.csv`, `figure.png` and, where there is one, `lesion_map.nii.gz`.
 
         The lesion map is in per cent (uint8), in the frame of the file the scan came from, so that it opens over it.
-        All files appear together or not at all.
+        `diagnosis.json` comes last: where it is, all of them are.
 
         Raises:
             InputError: the folder holds something already and `overwrite` is not given, or is no diagnosis.
         """
-        folder = Path(folder)
+        folder = Path(folder).resolve()  # "." has no name to put a temporary one beside
         known = ("diagnosis.json", "slices.csv", "figure.png", "lesion_map.nii.gz")
         if folder.exists():
             foreign = [p.name for p in folder.iterdir() if p.name not in known] if folder.is_dir() else [folder.name]
@@ -165,7 +165,14 @@ class Diagnosis:
             writer.writeheader()
             writer.writerows(table)
         (partial / "diagnosis.json").write_text(json.dumps(self.summary, indent=2) + "\n", encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.rename(folder)
+        if not folder.exists():
+            partial.rename(folder)
+            return folder
+        (folder / known[0]).unlink(missing_ok=True)
+        for name in reversed(known):
+            if (partial / name).exists():
+                (partial / name).replace(folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
+        partial.rmdir()
         return folder

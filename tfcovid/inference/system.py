@@ -1,6 +1,7 @@
 """A trained system: from a scan to a diagnosis."""
 
 import json
+import zipfile
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -110,12 +111,21 @@ def load(bundle: str | Path) -> System:
         facts = json.loads(facts_file.read_text(encoding="utf-8"))
         if facts["format"] != 1:
             raise InputError(f"{bundle}: a bundle of format {facts['format']}; this tfcovid reads format 1. Update it.")
-        config = load_config(bundle / "config.yaml")
+        config_file = bundle / "config.yaml"
+        if not config_file.is_file():
+            raise InputError(f"{bundle}: incomplete or damaged bundle: no config.yaml; copy or train it again.")
+        config = load_config(config_file)
         slice_network = keras.saving.load_model(bundle / "slice.keras", compile=False)
         patient_file = bundle / "patient.keras"
         patient = keras.saving.load_model(patient_file, compile=False) if config.trains_patients else None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{bundle}: incomplete or damaged bundle: {error}; copy or train it again.") from error
+    classes = slice_network.output["disease"].shape[-1]
+    if classes != len(config.labels):
+        raise InputError(
+            f"{bundle}: damaged bundle: {len(config.labels)} labels in config.yaml for a network of {classes} classes; "
+            "copy or train it again."
+        )
     return System(config, slice_network, patient, facts)

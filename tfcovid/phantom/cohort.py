@@ -16,7 +16,7 @@ import nibabel as nib
 import numpy as np
 
 from tfcovid.errors import InputError
-from tfcovid.phantom.phantom import DISEASES, LABELS, make_phantom
+from tfcovid.phantom.phantom import DISEASES, LABELS, make_phantom, require_shape
 from tfcovid.phantom.write_dicom import write_dicom
 from tfcovid.phantom.write_nifti import write_nifti
 
@@ -54,6 +54,9 @@ def write_cohort(
         raise InputError(f"patients: give how many of each class, at least 1; got {patients!r}")
     if seed < 0:
         raise InputError(f"seed: give a whole number from 0; got {seed!r}")
+    if severity is not None and not 0 <= severity[0] <= severity[1] <= 1:
+        raise InputError(f"severity: give the lowest and the highest, from 0 to 1; got {severity!r}")
+    require_shape(shape)
     folder = Path(folder)
     truth = folder.with_name(folder.name + "_masks")
     settings = {"seed": seed, "shape": shape, "severity": severity, "format": format}

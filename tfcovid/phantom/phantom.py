@@ -48,6 +48,12 @@ class Phantom:
         return z, y, x
 
 
+def require_shape(shape: tuple[int, int, int] | None) -> None:
+    """Raises InputError for a shape that holds no chest."""
+    if shape is not None and (len(shape) != 3 or shape[0] < 2 or min(shape[1:]) < 32):
+        raise InputError(f"shape: give (slices, height, width) of at least (2, 32, 32); got {shape!r}")
+
+
 def make_phantom(
     disease: str = "healthy",
     *,
@@ -72,8 +78,7 @@ def make_phantom(
         raise InputError(f"seed: give a whole number from 0; got {seed!r}")
     if severity is not None and not 0 <= severity <= 1:
         raise InputError(f"severity: give a number from 0 to 1; got {severity!r}")
-    if shape is not None and (len(shape) != 3 or shape[0] < 2 or min(shape[1:]) < 32):
-        raise InputError(f"shape: give (slices, height, width) of at least (2, 32, 32); got {shape!r}")
+    require_shape(shape)
     if spacing is not None and (len(spacing) != 3 or not all(0 < step < np.inf for step in spacing)):
         raise InputError(f"spacing: give three positive mm (slice, row, column); got {spacing!r}")
 

@@ -1,5 +1,5 @@
 """Config and manifest in, bundle out."""
 
-from tfcovid.training.train import train
+from tfcovid.training.train import check_run, train
 
-__all__ = ["train"]
+__all__ = ["check_run", "train"]

@@ -51,10 +51,14 @@ def write_bundle(
     for name, network in networks.items():
         if network is None:
             continue
-        network.save(partial / f"{name}.keras")
+        network.save(partial / f"{name}.keras", include_optimizer=False)
         weights[name] = hashlib.sha256(b"".join(w.tobytes() for w in network.get_weights())).hexdigest()
         shutil.copy(work / name / "log.csv", partial / f"{name}_log.csv")
-        shutil.copytree(work / name / "tensorboard", partial / "tensorboard" / name)
+        # TensorBoard names its files after the machine, which is nobody's business.
+        for n, events in enumerate(sorted((work / name / "tensorboard").rglob("events.*"))):
+            folder = partial / "tensorboard" / name / events.parent.name
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(events, folder / f"events.out.tfevents.{n}")
         validation[name] = _kept_figures(work / name / "log.csv", getattr(config, f"{name}_training").keep)
     write_config(config, partial / "config.yaml")
     facts = {"format": 1, **facts, "weights_sha256": weights, "validation": validation}
@@ -69,7 +73,7 @@ def _kept_figures(log: Path, keep: str) -> dict[str, float]:
     """Validation figures of the epoch whose weights were kept; empty without validation scans."""
     with log.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    kept = min(rows, key=lambda row: float(row.get("val_loss", 0))) if keep == "best" else rows[-1]
+    kept = min(rows, key=lambda row: float(row["val_loss"])) if keep == "best" and "val_loss" in rows[0] else rows[-1]
     return {name: float(value) for name, value in kept.items() if name.startswith("val_") or name == "epoch"}
 
 

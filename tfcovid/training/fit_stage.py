@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfcovid.config.schema import Training
+from tfcovid.errors import InputError
 from tfcovid.training.report_progress import ReportProgress
 
 _CHECKPOINT = "epoch-{:05d}.keras"
@@ -85,11 +87,23 @@ class _Keeper(keras.callbacks.Callback):
 
     def __init__(self, folder: Path, first_epoch: int):
         super().__init__()
-        self.folder = folder
+        self.folder, self.stage = folder, f"{folder.name}_training"
         self.best_file = folder / "best.keras"
         self.rows = [row for row in _read_log(folder / "log.csv") if int(row["epoch"]) <= first_epoch]
 
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        # Keras does not save how far its seed generators have counted, so every epoch gives them a place to start.
+        for variable in self.model.variables:
+            if variable.path.endswith("seed_generator_state"):
+                seed = keras.ops.convert_to_numpy(variable)[0]
+                variable.assign([seed, epoch * 1_000_003 % 2**32])
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if not np.isfinite((logs or {}).get("loss", 0.0)):
+            raise InputError(
+                f"the loss of epoch {epoch + 1} is no number any more: lower {self.stage}.learning_rate and start "
+                f"anew, without {self.folder}."
+            )
         losses = [float(row["val_loss"]) for row in self.rows if "val_loss" in row]
         self.rows.append({"epoch": epoch + 1, **{name: f"{value:.6g}" for name, value in (logs or {}).items()}})
         _into_place(self.folder / "log.csv", self._write_log)

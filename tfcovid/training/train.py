@@ -47,25 +47,17 @@ def train(
             that is there already, or work of a different run.
     """
     bundle = Path(bundle)
-    if bundle.exists() and not overwrite:
-        raise InputError(f"{bundle} is there already; overwrite it on purpose or choose another name.")
+    check_run(config, entries, bundle, overwrite)
     entries = [entry for entry in entries if entry.split != "test"]
-    check_splits(entries)
-    unknown = sorted({entry.label for entry in entries} - set(config.labels))
-    if unknown:
-        raise InputError(
-            f"labels of the manifest that config {config.name} does not know: {', '.join(unknown)}. "
-            f"Its labels: {', '.join(config.labels)}; change them in the manifest or in the config."
-        )
     work = bundle.with_name(f"{bundle.name}.work")
     scans, failed = prepare(config, entries, store or bundle.with_name(f"{bundle.name}.store"), allow, None, progress)
     _check_duplicates(scans)
     training = [scan for scan in scans if scan.entry.split in (None, "train")]
     val = [scan for scan in scans if scan.entry.split == "val"]
-    if not training:
+    if not any(mark >= 0 for scan in training for mark in _slice_marks(scan, config)):
         raise InputError(
-            f"nothing to train on: {len(entries)} scan(s) in the manifest outside the test split, "
-            f"{len(failed)} of them unreadable{': ' + failed[0][1] if failed else ''}."
+            f"nothing to train on: {len(training)} readable scan(s) to train, none with a slice that has a label; "
+            f"{len(failed)} unreadable{': ' + failed[0][1] if failed else ''}."
         )
     data = {scan.record.stem: [scan.entry.label, scan.entry.split, *_slice_marks(scan, config)] for scan in scans}
     _same_work(work, {"config": config.model_dump(mode="json"), "data": data})
@@ -104,6 +96,26 @@ def train(
     return bundle, failed
 
 
+def check_run(config: Config, entries: Sequence[Entry], bundle: Path, overwrite: bool = False) -> None:
+    """Raises an InputError for what `train` would stop at before it reads a scan."""
+    if bundle.exists() and not (bundle / "bundle.json").is_file():
+        raise InputError(f"{bundle} is there and is no bundle; choose another name.")
+    if bundle.exists() and not overwrite:
+        raise InputError(f"{bundle} is there already; overwrite it on purpose or choose another name.")
+    check_splits(entries)
+    used = [entry for entry in entries if entry.split != "test"]
+    unknown = sorted({entry.label for entry in used} - set(config.labels))
+    if unknown:
+        raise InputError(
+            f"labels of the manifest that config {config.name} does not know: {', '.join(unknown)}. "
+            f"Its labels: {', '.join(config.labels)}; change them in the manifest or in the config."
+        )
+    training = [entry for entry in used if entry.split != "val"]
+    if not any(entry.scan.exists() for entry in training):
+        gone = f", such as {training[0].scan}" if training else ""
+        raise InputError(f"nothing to train on: {len(training)} scan(s) to train are listed, none is there{gone}.")
+
+
 def _slice_marks(scan: Prepared, config: Config) -> list[int]:
     return slice_targets(scan.entry, config.labels, scan.scan_slices).tolist()
 
@@ -120,10 +132,10 @@ def _check_duplicates(scans: Sequence[Prepared]) -> None:
 
 
 def _same_work(work: Path, run: dict) -> None:
-    """Notes what `work` is for, or checks that what it holds is of this very run."""
+    """Notes what `work` is for, or checks that what it holds, if anything, is of this very run."""
     note, text = work / "run.json", json.dumps(run, sort_keys=True)
-    if note.is_file():
-        if note.read_text(encoding="utf-8") != text:
+    if any(work.glob("*/epoch-*.keras")):
+        if not note.is_file() or note.read_text(encoding="utf-8") != text:
             raise InputError(
                 f"{work} holds a run with another config or other data, not finished yet. Go on with those, "
                 "or delete the folder to start anew."

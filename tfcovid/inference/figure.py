@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tfcovid.inference.diagnosis import Diagnosis
 
 _EVERY = 5
-_COLUMNS = 10
+_COLUMNS = 10  # at most
 _TILE_WIDTH = 160  # pixels of a slice in the figure
 _GAP = 6
 _COLOURS = "inferno"  # warm is suspicious
@@ -26,8 +26,8 @@ def draw(diagnosis: "Diagnosis") -> Figure:
     right is on the left. The map's colours run from 0 to 1 on every figure, so that two scans can be compared.
     """
     shown = list(range(0, len(diagnosis.slices.index), _EVERY))[::-1]
-    columns = min(_COLUMNS, len(shown))
-    rows = -(-len(shown) // columns)
+    rows = -(-len(shown) // _COLUMNS)
+    columns = -(-len(shown) // rows)
     has_map = diagnosis.small_map is not None
     tile = _tile_height(diagnosis), _TILE_WIDTH
     pitch = (tile[0] * (2 if has_map else 1) + 2 * _GAP, tile[1] + _GAP)

@@ -51,7 +51,7 @@ def write_bundle(
     for name, network in networks.items():
         if network is None:
             continue
-        network.save(partial / f"{name}.keras", include_optimizer=False)
+        network.save(partial / f"{name}.keras")
         weights[name] = hashlib.sha256(b"".join(w.tobytes() for w in network.get_weights())).hexdigest()
         shutil.copy(work / name / "log.csv", partial / f"{name}_log.csv")
         # TensorBoard names its files after the machine, which is nobody's business.

@@ -12,7 +12,7 @@ from tfcovid.config.schema import Training
 from tfcovid.errors import InputError
 from tfcovid.training.report_progress import ReportProgress
 
-_CHECKPOINT = "epoch-{:05d}.keras"
+_CHECKPOINT, _CHECKPOINTS = "epoch-{:05d}.keras", "epoch-*.keras"
 
 
 def fit_stage(
@@ -25,7 +25,7 @@ def fit_stage(
     title: str,
     progress: bool = False,
 ) -> keras.Model:
-    """Trains a compiled model and returns it with the weights to keep.
+    """Trains a compiled model and returns it, not compiled, with the weights to keep.
 
     After each epoch the model, its optimizer and the state of its random layers are written to `folder`; a run that
     finds them goes on behind the last complete epoch. As the batches of an epoch depend on its number alone, it
@@ -38,7 +38,7 @@ def fit_stage(
         folder: holds `log.csv`, the TensorBoard logs, the best and the last checkpoint.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    last = max(folder.glob("epoch-*.keras"), default=None)
+    last = max(folder.glob(_CHECKPOINTS), default=None)
     model = keras.saving.load_model(last) if last else build()
     first_epoch = int(last.stem.removeprefix("epoch-")) if last else 0
     keeper = _Keeper(folder, first_epoch)
@@ -57,9 +57,9 @@ def fit_stage(
             shuffle=False,  # the batches are shuffled already
             verbose=0,
         )
-    if training.keep == "best" and keeper.best_file.is_file():
-        model = keras.saving.load_model(keeper.best_file)
-    return model
+    best = training.keep == "best" and keeper.best_file.is_file()
+    # Read back without its optimizer, which takes more room than the weights.
+    return keras.saving.load_model(keeper.best_file if best else max(folder.glob(_CHECKPOINTS)), compile=False)
 
 
 def compile_for(model: keras.Model, training: Training, steps: int, losses: dict | str, metrics: dict) -> keras.Model:

@@ -1,9 +1,9 @@
 """Trains the slice network of M3Lung-Sys on a folder of slice images, with plain Keras.
 
-    python scripts/fit_slices.py IMAGES -o slices.keras
+    python scripts/fit_slices.py IMAGES --healthy NAME -o slices.keras
 
-IMAGES holds one folder of PNG or JPEG a class; the first in alphabetical order counts as healthy. The split here is
-by image and only watches the training: with several images a patient, the validation figures are too good.
+IMAGES holds one folder of PNG or JPEG a class. The split here is by image and only watches the training: with several
+images a patient, the validation figures are too good.
 """
 
 import argparse
@@ -17,14 +17,20 @@ from tfcovid.networks import m3lung_slice
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("images", type=Path)
+    parser.add_argument("--healthy", required=True, help="which folder is the class without lesions")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the model to write (.keras)")
     parser.add_argument("--size", type=int, default=128, help="pixels of a side")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--backbone", default="resnet10_compact")
     options = parser.parse_args()
 
+    classes = sorted(path.name for path in options.images.iterdir() if path.is_dir())
+    if options.healthy not in classes:
+        parser.error(f"--healthy is one of {', '.join(classes)}")
+    classes.sort(key=lambda name: name != options.healthy)
     train, val = keras.utils.image_dataset_from_directory(
         options.images,
+        class_names=classes,
         color_mode="grayscale",
         image_size=(options.size, options.size),
         batch_size=32,
@@ -32,7 +38,6 @@ def main() -> None:
         subset="both",
         seed=0,
     )
-    classes = train.class_names
 
     def with_both_targets(images, target):
         return images / 255.0, {"disease": target, "lesion": keras.ops.cast(target > 0, "int32")}

@@ -61,3 +61,16 @@ def test_a_manifest_that_cannot_be_written_is_told(run, cohort, tmp_path):
         result = run("index", cohort.folder, "-o", tmp_path / place)
         assert result.exit_code == 2 and str(tmp_path / place.split("/")[0]) in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_splits_of_a_table_are_not_drawn_over(run, cohort, tmp_path):
+    rows = "".join(f"{e.scan},{e.patient},{e.label},test,lungs.nii,les.nii\n" for e in cohort.entries)
+    (tmp_path / "t.csv").write_text("scan,patient,label,split,lungs,lesions\n" + rows)
+    result = run("index", tmp_path / "t.csv", "-o", tmp_path / "m.csv", "--split", "0.4,0.3,0.3")
+    assert result.exit_code == 2 and "has splits of its own" in result.stderr
+    assert run("index", tmp_path / "t.csv", "-o", tmp_path / "m.csv").exit_code == 0
+    entries = read_manifest(tmp_path / "m.csv")
+    assert {e.split for e in entries} == {"test"} and entries[0].lungs.name == "lungs.nii"
+    (tmp_path / "t.csv").write_text("scan,patient,label,split\n" + f"{cohort.entries[0].scan},p,cap,training\n")
+    result = run("index", tmp_path / "t.csv", "-o", tmp_path / "m.csv")
+    assert result.exit_code == 2 and "Received: training" in result.stderr

@@ -43,7 +43,7 @@ def test_a_folder_of_scans_goes_on_past_a_broken_one_and_keeps_what_is_finished(
     for name in ("a", "d"):
         found = json.loads((out / name / "diagnosis.json").read_text())
         assert first[name]["diagnosis"] == found["diagnosis"] and not first[name]["error"]
-        assert float(first[name]["cap"]) == found["probabilities"]["cap"]
+        assert float(first[name]["p_cap"]) == found["probabilities"]["cap"]
 
     written = {name: (out / name / "diagnosis.json").stat().st_ino for name in ("a", "d")}
     shutil.rmtree(scans / "b c" / "ä")
@@ -52,7 +52,7 @@ def test_a_folder_of_scans_goes_on_past_a_broken_one_and_keeps_what_is_finished(
     assert result.exit_code == 0 and "3 scans diagnosed, 0 left out" in result.stdout
     second = table(out)
     assert {name: second[name] for name in ("a", "d")} == {name: first[name] for name in ("a", "d")}
-    assert second["b c__ä"]["cap"] == second["a"]["cap"]
+    assert second["b c__ä"]["p_cap"] == second["a"]["p_cap"]
     assert {name: (out / name / "diagnosis.json").stat().st_ino for name in ("a", "d")} == written
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tfcovid.config import load_config
-from tfcovid.data import network_slices, prepare
+from tfcovid.data import Entry, network_slices, prepare
 from tfcovid.data.prepare import read_record
 from tfcovid.errors import InputError
 from tfcovid.scans import Scan, read_scan
@@ -156,7 +156,7 @@ def test_a_killed_run_is_completed_to_the_same_bytes(tiny, tiny_settings, cohort
 
 
 def test_only_old_unfinished_files_are_cleared_away(tiny, tmp_path):
-    old, new = tmp_path / ".a.partial", tmp_path / ".b.partial"
+    old, new = tmp_path / ".partial-1-a", tmp_path / ".partial-1-b"
     for path, age in ((old, 7200), (new, 0)):
         path.touch()
         os.utime(path, (time() - age,) * 2)
@@ -172,3 +172,16 @@ def test_8_bit_pixels_are_refused_unless_the_config_names_their_window(tiny, tin
     whole = load_config("demo", [*tiny_settings, "eight_bit={center: -600, width: 1500}", "crop.method=none"])
     hu = network_slices(scan, whole).hu
     assert hu.dtype == np.int16 and -1350 <= hu.min() < -1300 and 100 < hu.max() <= 150
+
+
+def test_scans_with_equal_headers_and_voxels_in_another_file_are_told_apart(tiny, tmp_path):
+    import SimpleITK as sitk
+
+    entries = []
+    for n, name in enumerate(("a", "b")):
+        (tmp_path / name).mkdir()
+        hu = np.random.default_rng(n).integers(-1000, 100, (12, 40, 40)).astype(np.int16)
+        sitk.WriteImage(sitk.GetImageFromArray(hu), tmp_path / name / "ct.mhd")
+        entries.append(Entry(tmp_path / name / "ct.mhd", name, "cap"))
+    (one, other), failed = prepare(tiny, entries, tmp_path / "store", allow=["not-hu", "no-spacing"])
+    assert not failed and one.record != other.record and one.content != other.content

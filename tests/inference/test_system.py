@@ -147,6 +147,17 @@ def test_a_damaged_bundle_is_told(bundle, tmp_path, name, words):
     assert str(copy) in str(raised.value)
 
 
+@pytest.fixture(scope="module")
+def shipped():
+    return load("demo")
+
+
+def test_a_folder_that_is_no_bundle_does_not_hide_a_shipped_one(shipped, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    assert load("demo").facts == shipped.facts
+
+
 def test_what_is_no_bundle_is_refused(tmp_path):
     for path in (tmp_path, tmp_path / "none", DATA / "SOURCE.md"):
         with pytest.raises(InputError, match="not a bundle"):
@@ -154,16 +165,31 @@ def test_what_is_no_bundle_is_refused(tmp_path):
 
 
 @needs_data
-@pytest.mark.parametrize("name", ["imlab_uiip_lungmask3d/id001-128x128x64.nii.gz", "cip_ct64/ct-64Dicom"])
-def test_a_real_scan_gets_a_diagnosis_in_its_own_frame(system, tmp_path, name):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "covid_ct_md/P001_dicom",
+        "covid_ct_md/cap002_256.nii.gz",
+        "covid_ct_md/normal001_256.nii.gz",
+        "imlab_uiip_lungmask3d/id001-128x128x64.nii.gz",
+        "imlab_uiip_lungmask3d/id002-128x128x64.nii.gz",
+        "imlab_uiip_lungmask3d/id003-128x128x64.nii.gz",
+        "cip_ct64/ct-64Dicom",
+        "cip_ct64/ct-64.nii.gz",
+        "cip_ct64/ct-64.nrrd",
+        "lungmask_2slices",
+        "totalsegmentator_cropped/ct_cropped.nii.gz",
+    ],
+)
+def test_a_real_scan_gets_a_diagnosis_in_its_own_frame(shipped, tmp_path, name):
     import nibabel
 
     path = DATA / "volumes" / name
     scan = read_scan(path)
-    found = system.predict(scan)
+    found = shipped.predict(scan)
     assert found.lesion_map.shape == scan.shape and len(found.slice_table) == len(scan.voxels)
     found.save(tmp_path / "out")
-    if path.is_file():
+    if path.suffix == ".gz":
         written, source = nibabel.load(tmp_path / "out" / "lesion_map.nii.gz"), nibabel.load(path)
         assert written.shape == source.shape
         np.testing.assert_array_equal(written.affine, source.affine)

@@ -30,7 +30,7 @@ def test_missing_slices_stop_the_reading_and_say_where(tmp_path):
     files = write_series(tmp_path, chest())
     files[5].unlink()
     files[6].unlink()
-    assert "2 between 004.dcm and 007.dcm" in refused(tmp_path, "missing-slices")
+    assert "2 after slice 5 of 10: 004.dcm to 007.dcm" in refused(tmp_path, "missing-slices")
     scan = read_scan(tmp_path, allow="missing-slices")
     assert len(scan.voxels) == 10 and scan.spacing[0] == pytest.approx(2.5)
 

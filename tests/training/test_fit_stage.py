@@ -70,7 +70,7 @@ def test_a_run_stopped_at_every_write_ends_with_the_same_weights_and_log(whole, 
             raise Stopped
         partial.replace(path)
 
-    monkeypatch.setattr(module, "_into_place", stop_in_the_first_try)
+    monkeypatch.setattr(module, "into_place", stop_in_the_first_try)
     for _ in range(20):
         try:
             model = fit(tmp_path, stage())

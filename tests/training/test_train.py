@@ -11,7 +11,9 @@ from pathlib import Path
 import keras
 import pytest
 
+from tests.data_folder import DATA, needs_data
 from tfcovid.config import load_config
+from tfcovid.data import Entry
 from tfcovid.errors import InputError
 from tfcovid.training import train
 
@@ -89,11 +91,14 @@ def test_scans_without_one_slice_to_learn_from_are_nothing_to_train_on(tiny, coh
         train(tiny, [unmarked], tmp_path / "b", store)
 
 
-def test_the_same_scan_in_two_splits_is_an_error(tiny, cohort, store, tmp_path, no_training):
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_the_same_scan_in_two_splits_is_an_error(tiny, cohort, store, tmp_path, no_training, split):
     one = next(entry for entry in cohort.entries if entry.split == "train")
     copy = shutil.copytree(one.scan, tmp_path / "other name")
-    leak = replace(one, scan=copy, patient="Ann", split="val")
-    with pytest.raises(InputError, match=r"the same scan stands in two splits, as .*Ann \(val\)"):
+    for n, file in enumerate(sorted(copy.iterdir())):
+        file.rename(copy / f"renamed{n}")
+    leak = replace(one, scan=copy, patient="Ann", split=split)
+    with pytest.raises(InputError, match=rf"the same scan stands in two splits, as .*Ann \({split}\)"):
         train(tiny, [*cohort.entries, leak], tmp_path / "b", store)
 
 
@@ -130,10 +135,31 @@ def test_without_validation_scans_the_last_weights_are_kept_and_the_card_says_so
     assert "There were no validation scans" in (bundle / "card.md").read_text(encoding="utf-8")
 
 
+@needs_data
+def test_labelled_slices_of_real_scans_train(tiny_settings, tmp_path):
+    data = DATA / "volumes" / "covid_ct_md"
+    entries = [
+        Entry(data / "P001_dicom", "P001", "covid-19", slice_labels=data / "P001_slice_labels.csv"),
+        Entry(data / "cap002_256.nii.gz", "cap002", "cap", slice_labels=data / "cap002_slice_labels.csv"),
+        Entry(data / "normal001_256.nii.gz", "normal001", "healthy"),
+    ]
+    bundle, failed = train(load_config("demo", tiny_settings), entries, tmp_path / "b")
+    assert not failed
+    assert facts(bundle)["data"]["train"] == {"covid-19": 1, "cap": 1, "healthy": 1}
+    assert facts(bundle)["diseased_scans_without_slice_labels"] == 0
+
+
+def test_diseased_scans_without_marked_slices_are_counted_in_the_card(tiny, tiny_settings, cohort, store, tmp_path):
+    config = load_config("demo", [*tiny_settings, "patient_net.kind=mean", "slice_training.epochs=1"])
+    entries = [replace(entry, slice_labels=None) for entry in cohort.entries if entry.split == "train"]
+    bundle, _ = train(config, entries, tmp_path / "b", store)
+    assert "In 3 diseased scan(s) no slice was marked" in (bundle / "card.md").read_text(encoding="utf-8")
+
+
 _KILLED_IN_A_WRITE = """
 import importlib, os, signal, sys
 module = importlib.import_module("tfcovid.training.fit_stage")
-into_place = module._into_place
+into_place = module.into_place
 def half(path, write):
     if str(path).endswith(sys.argv[1]):
         partial = path.with_name(f".partial-{path.name}")
@@ -141,13 +167,12 @@ def half(path, write):
         os.truncate(partial, 1000)
         os.kill(os.getpid(), signal.SIGKILL)
     into_place(path, write)
-module._into_place = half
+module.into_place = half
 from tfcovid.cli import main
 main(["train", *sys.argv[2:]])
 """
 
 
-@pytest.mark.slow
 def test_a_run_killed_in_both_stages_ends_with_the_weights_of_one_never_stopped(
     bundle, tiny, tiny_settings, cohort, store, tmp_path
 ):

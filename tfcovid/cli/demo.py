@@ -11,16 +11,16 @@ _COHORT = {"seed": 0, "shape": (16, 176, 176), "severity": (0.5, 1.0)}
 @click.command()
 @click.option("-o", "--output", default="demo", show_default=True, type=click.Path(path_type=Path))
 @click.option("--scan", type=click.Path(path_type=Path), help="Diagnose this scan of yours instead of a phantom.")
-@click.option("--config", default="demo", show_default=True, help="Another system to train.")
 @click.option(
     "--patients", default=_PATIENTS, show_default=True, type=click.IntRange(6), help="Phantoms of each class."
 )
-def demo(output, scan, config, patients):
+def demo(output, scan, patients):
     """Train a small system on synthetic scans and diagnose one: the whole road, in a few minutes.
 
     Writes phantoms as DICOM, lists, splits and prepares them, trains, scores the patients that were held out and
-    diagnoses a new one. What is there already is kept; run it again to go on, or with --scan to try a scan of your
-    own. The system has only seen phantoms: what it says of a real scan has NO diagnostic meaning.
+    diagnoses a new one. What is there already is kept; run it again to go on. With --scan your own scan is diagnosed,
+    by the bundle that ships if none was trained here. The system has only seen phantoms: what it says of a real scan
+    has NO diagnostic meaning.
     """
     from tfcovid.cli.quiet_tensorflow import quiet_tensorflow
     from tfcovid.config import load_config
@@ -32,7 +32,10 @@ def demo(output, scan, config, patients):
         raise InputError(f"no such scan: {scan}")
     quiet_tensorflow()
     cohort, manifest, bundle = output / "cohort", output / "manifest.csv", output / "bundle"
-    if not bundle.is_dir():
+    if scan is not None and not bundle.is_dir():
+        click.echo("With the bundle that ships, which `tfcovid demo` would train again.")
+        bundle = "demo"
+    elif not bundle.is_dir():
         click.echo(f"Phantoms: {4 * patients} scans as DICOM in {cohort}")
         write_cohort(cohort, patients=patients, progress=True, **_COHORT)
         labels = cohort.with_name("cohort_masks") / "slice_labels.csv"
@@ -41,7 +44,7 @@ def demo(output, scan, config, patients):
 
         from tfcovid.training import train
 
-        train(load_config(config), read_manifest(manifest), bundle, output / "store", progress=True)
+        train(load_config("demo"), read_manifest(manifest), bundle, output / "store", progress=True)
 
     from tfcovid.inference import load
     from tfcovid.progress import with_progress

@@ -44,6 +44,8 @@ def index(source, output, split, seed, slice_labels, scan_column, patient_column
             shares = []
         if len(shares) not in (2, 3):
             raise InputError(f"--split takes two or three numbers, such as 0.7,0.1,0.2. Received: {split}")
+        if any(entry.split for entry in entries):
+            raise InputError(f"{source} has splits of its own, which --split would overwrite; leave one of them out.")
         entries = assign_splits(entries, dict(zip(SPLITS, shares, strict=False)), seed)
     check_splits(entries)
     write_manifest(entries, output)

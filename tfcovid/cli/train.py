@@ -41,9 +41,12 @@ def train(config, manifest, output, store, settings, allow, overwrite, dry_run):
         click.echo(f"  no scan of label {label}: the system cannot learn it", err=True)
 
     quiet_tensorflow()
-    from tfcovid.training import check_run
+    from tfcovid.training import check_run, unmarked
     from tfcovid.training import train as train_system
 
+    plain = unmarked(entries, system)
+    if plain:
+        click.echo(f"  {len(plain)} diseased scan(s) have no slice labels: all their slices count as ill", err=True)
     if dry_run:
         check_run(system, entries, output, overwrite)
         stage = system.slice_training

@@ -1,9 +1,10 @@
 """Makes manifest entries of a cohort as it lies on disk."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
-from tfcovid.data.manifest import Entry, read_table
+from tfcovid.data.manifest import SPLITS, Entry, read_table
 from tfcovid.errors import InputError
 from tfcovid.scans import find_scans
 from tfcovid.scans.sniff import sniff
@@ -56,7 +57,7 @@ def index_table(
 
     Args:
         scan, patient, label, split: names of its columns; the split may be absent. Scans are relative to the table,
-            as are the files of a column `slice_labels`.
+            as are the files of the columns `slice_labels`, `lungs` and `lesions`.
         slice_labels: one CSV for all scans without one of their own, see `Entry`.
 
     Raises:
@@ -77,10 +78,14 @@ def index_table(
             row[patient],
             row[label],
             row.get(split) or None,
-            table.parent / row["slice_labels"] if row.get("slice_labels") else slice_labels,
+            *(table.parent / row[name] if row.get(name) else None for name in ("slice_labels", "lungs", "lesions")),
         )
         for row in rows
     ]
+    entries = [replace(entry, slice_labels=entry.slice_labels or slice_labels) for entry in entries]
+    strange = sorted({entry.split for entry in entries} - {None, *SPLITS})
+    if strange:
+        raise InputError(f"{table}: split is train, val, test or empty. Received: {', '.join(strange)}")
     gone = [str(entry.scan) for entry in entries if not entry.scan.exists()]
     if gone:
         raise InputError(f"{table}: {len(gone)} scan(s) do not exist, such as {', '.join(gone[:3])}")

@@ -2,13 +2,16 @@
 
 import csv
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from tfcovid.errors import InputError
+from tfcovid.into_place import into_place
 
 SPLITS = ("train", "val", "test")
 _PATHS = ("scan", "slice_labels", "lungs", "lesions")
@@ -75,8 +78,8 @@ def write_manifest(entries: Iterable[Entry], path: str | Path) -> None:
     """Writes a manifest, with paths relative to its folder, to a temporary name and moves it into place."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+
+    def write(partial: Path) -> None:
         with partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(_COLUMNS)
@@ -85,9 +88,8 @@ def write_manifest(entries: Iterable[Entry], path: str | Path) -> None:
                 writer.writerow(
                     os.path.relpath(value, path.parent) if isinstance(value, Path) else value or "" for value in values
                 )
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+
+    into_place(path, write)
 
 
 def slice_targets(entry: Entry, labels: Sequence[str], slices: int) -> np.ndarray:
@@ -107,26 +109,36 @@ def slice_targets(entry: Entry, labels: Sequence[str], slices: int) -> np.ndarra
     targets = np.full(slices, target, np.int32)
     if target == 0 or entry.slice_labels is None:
         return targets
-    rows = read_table(entry.slice_labels)
+    if not entry.slice_labels.is_file():
+        raise InputError(f"no such file of slice labels: {entry.slice_labels}")
+    table = _marks(entry.slice_labels, entry.slice_labels.stat().st_mtime_ns)
+    marks = table.get(None, table.get(entry.patient, []))
+    if sorted(k for k, _ in marks) != list(range(slices)):
+        raise InputError(
+            f"{entry.slice_labels}: patient {entry.patient} needs one row for each of the slices 0 to {slices - 1} of "
+            f"{entry.scan}. Received: {len(marks)} rows"
+        )
+    targets[[k for k, lesion in marks if not lesion]] = -1
+    return targets
+
+
+@lru_cache(maxsize=16)
+def _marks(path: Path, changed: int) -> dict[str | None, list[tuple[int, int]]]:
+    """Patient, or None where the table names none -> (slice, lesion) of each row. One table may serve a cohort."""
+    rows = read_table(path)
     slice_column = next((name for name in _SLICE_COLUMNS if name in rows[0]), None)
     lesion_column = next((name for name in _LESION_COLUMNS if name in rows[0]), None)
     if slice_column is None or lesion_column is None:
-        raise InputError(
-            f"{entry.slice_labels}: slice labels have the columns slice and lesion. Received: {', '.join(rows[0])}"
-        )
-    if "patient" in rows[0]:
-        rows = [row for row in rows if row["patient"] == entry.patient]
-    try:
-        marks = {int(row[slice_column]): int(row[lesion_column]) for row in rows}
-    except ValueError as error:
-        raise InputError(f"{entry.slice_labels}: slice and lesion are whole numbers: {error}") from error
-    if len(rows) != slices or sorted(marks) != list(range(slices)) or not set(marks.values()) <= {0, 1}:
-        raise InputError(
-            f"{entry.slice_labels}: patient {entry.patient} needs one row of lesion 0 or 1 for each of the slices "
-            f"0 to {slices - 1} of {entry.scan}. Received: {len(rows)} rows"
-        )
-    targets[[k for k, lesion in marks.items() if not lesion]] = -1
-    return targets
+        raise InputError(f"{path}: slice labels have the columns slice and lesion. Received: {', '.join(rows[0])}")
+    marks = defaultdict(list)
+    for line, row in enumerate(rows, start=2):
+        if row[lesion_column] not in ("0", "1") or not row[slice_column].isdecimal():
+            raise InputError(
+                f"{path}, line {line}: slice is a whole number from 0 and lesion 0 or 1. "
+                f"Received: {row[slice_column]!r}, {row[lesion_column]!r}"
+            )
+        marks[row.get("patient")].append((int(row[slice_column]), int(row[lesion_column])))
+    return marks
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfcovid.config import Config
+from tfcovid.errors import InputError
 from tfcovid.preprocess import crop_resize, from_8bit, lung_areas, lung_boxes, select_slices
 from tfcovid.scans import Scan
 
@@ -35,6 +36,12 @@ def network_slices(scan: Scan, config: Config, threads: int | None = None) -> Ne
     if scan.units == "8-bit" and config.eight_bit is not None:
         hu = from_8bit(scan.voxels, center=config.eight_bit.center, width=config.eight_bit.width)
     else:
+        if scan.units == "8-bit":
+            raise InputError(
+                f"These are 8-bit grey levels, not Hounsfield units, which {config.name} was trained on. Give DICOM or "
+                "NIfTI, or name the window the images were made with in the config: "
+                "eight_bit: {center: -600, width: 1500}"
+            )
         hu = scan.hu
     index = np.arange(len(hu))
     if config.selection.method == "ssfl":

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-import threading
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -19,12 +19,19 @@ from tfcovid.config import Config
 from tfcovid.data.manifest import Entry
 from tfcovid.data.network_slices import network_slices
 from tfcovid.errors import InputError
+from tfcovid.into_place import into_place
 from tfcovid.progress import with_progress
 from tfcovid.scans import read_scan
 from tfcovid.scans.finding import check_names
 
 # Counts up when records or what they mean change, so that an old store is never read as a new one.
 _FORMAT = 1
+
+# A MetaImage or NRRD header whose voxels are in another file.
+_DETACHED = re.compile(rb"^(ElementDataFile\s*=\s*(?!LOCAL)|data ?file\s*:)", re.MULTILINE | re.IGNORECASE)
+
+# Each holds a scan, and reading one uses several processors already.
+_WORKERS = 4
 
 _ABANDONED = 3600  # seconds after which an unfinished file is nobody's
 
@@ -37,14 +44,16 @@ class Prepared:
         record: TFRecord file, one Example a slice: "hu", int16 little-endian `(height, width)`.
         index: where each slice stood in the scan.
         scan_slices: slices of the whole scan.
-        findings: what the checks of the scan found, as (name, severity, words).
+        findings: what the checks of the scan found, as (name, severity).
+        content: hash of the scan's files whatever their names; equal for copies.
     """
 
     entry: Entry
     record: Path
     index: tuple[int, ...]
     scan_slices: int
-    findings: tuple[tuple[str, str, str], ...]
+    findings: tuple[tuple[str, str], ...]
+    content: str
 
 
 def prepare(
@@ -63,7 +72,7 @@ def prepare(
 
     Args:
         allow: names of findings that are not to stop a scan, see `tfcovid.read_scan`.
-        workers: scans at a time, one a processor by default.
+        workers: scans at a time; by default one a processor, but no more than four.
 
     Returns:
         The prepared scans in the order of `entries`, and the scans that could not be read with the reason.
@@ -71,11 +80,13 @@ def prepare(
     store = Path(store)
     store.mkdir(parents=True, exist_ok=True)
     check_names(allow)
-    for left_over in store.glob(".*.partial"):
+    for left_over in store.glob(".partial-*"):
         # Not the younger ones: another run may share the store.
         if time() - left_over.stat().st_mtime > _ABANDONED:
             left_over.unlink(missing_ok=True)
-    outcomes = _in_parallel(partial(_prepare_one, config, store, allow), entries, workers or os.cpu_count() or 1)
+    outcomes = _in_parallel(
+        partial(_prepare_one, config, store, allow), entries, workers or min(_WORKERS, os.cpu_count() or 1)
+    )
     results = dict(with_progress(outcomes, len(entries), "Preparing scans", progress))
     done = [results[n] for n in range(len(entries)) if isinstance(results[n], Prepared)]
     failed = [(entry, results[n]) for n, entry in enumerate(entries) if isinstance(results[n], str)]
@@ -114,52 +125,53 @@ def _decode(example, size: tuple[int, int]) -> np.ndarray:
     return np.frombuffer(example.features.feature["hu"].bytes_list.value[0], "<i2").reshape(size)
 
 
+def content_hash(scan: Path) -> str:
+    """Hash of a scan's files whatever their names; equal for copies of a scan."""
+    return hashlib.sha256("".join(sorted(_file_hashes(scan).values())).encode()).hexdigest()[:32]
+
+
 def _prepare_one(config: Config, store: Path, allow: Sequence[str], entry: Entry) -> Prepared:
-    key = _content_key(config, entry.scan, allow)
+    hashes = _file_hashes(entry.scan)
+    shaping = config.model_dump(mode="json", include={"crop", "selection", "eight_bit"})
+    key = hashlib.sha256(json.dumps([_FORMAT, shaping, sorted(allow), hashes], sort_keys=True).encode()).hexdigest()[
+        :32
+    ]
     record, facts = store / f"{key}.tfrecord", store / f"{key}.json"
     if not facts.is_file():
         scan = read_scan(entry.scan, allow=allow)
         slices = network_slices(scan, config, threads=1)
-        _write(record, partial(_write_record, slices.hu))
+        into_place(record, partial(_write_record, slices.hu))
         known = {
             "index": slices.index.tolist(),
             "scan_slices": len(scan.voxels),
-            "boxes": slices.boxes.tolist(),
-            "without_lung": np.flatnonzero(slices.without_lung).tolist(),
-            "findings": [(f.name, f.severity, f"{f.message} {f.fix}") for f in scan.findings],
+            "findings": [(f.name, f.severity) for f in scan.findings],
         }
         # Written last: where the facts are, the record is whole.
-        _write(facts, lambda path: path.write_text(json.dumps(known), encoding="utf-8"))
+        into_place(facts, lambda path: path.write_text(json.dumps(known), encoding="utf-8"))
     known = json.loads(facts.read_text(encoding="utf-8"))
-    findings = tuple(tuple(finding) for finding in known["findings"])
-    return Prepared(entry, record, tuple(known["index"]), known["scan_slices"], findings)
+    findings = tuple((name, severity) for name, severity in known["findings"])
+    content = hashlib.sha256("".join(sorted(hashes.values())).encode()).hexdigest()[:32]
+    return Prepared(entry, record, tuple(known["index"]), known["scan_slices"], findings, content)
 
 
-def _content_key(config: Config, scan: Path, allow: Sequence[str]) -> str:
-    """Hash of the settings that shape a record and of every byte of the scan."""
-    shaping = config.model_dump(mode="json", include={"crop", "selection", "eight_bit"})
-    digest = hashlib.sha256(json.dumps([_FORMAT, shaping, sorted(allow)], sort_keys=True).encode())
-    for file in _files(scan):
-        digest.update(str(file.relative_to(scan)).encode())
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
-    return digest.hexdigest()[:32]
-
-
-def _files(scan: Path) -> Iterator[Path]:
-    if scan.is_file():
-        yield scan
-    elif scan.is_dir():
-        yield from sorted(path for path in scan.rglob("*") if path.is_file())
+def _file_hashes(scan: Path) -> dict[str, str]:
+    """Name -> hash of every file that a scan is read from. The scan's own name is left out: copies are alike."""
+    if scan.is_dir():
+        files = {str(path.relative_to(scan)): path for path in scan.rglob("*") if path.is_file()}
+    elif scan.is_file():
+        files = {"": scan}
+        with scan.open("rb") as opened:
+            detached = _DETACHED.search(opened.read(8192))
+        if detached:
+            # The voxels lie in files beside this header, by names and patterns of several formats: take all.
+            files |= {path.name: path for path in scan.parent.iterdir() if path.is_file()}
     else:
         raise InputError(f"no such scan: {scan}")
-
-
-def _write(path: Path, writing: Callable[[Path], object]) -> None:
-    # Named after the thread too: a scan listed twice may be prepared twice at the same time.
-    unfinished = path.with_name(f".{path.name}.{threading.get_ident()}.partial")
-    writing(unfinished)
-    unfinished.replace(path)
+    hashes = {}
+    for name, path in sorted(files.items()):
+        with path.open("rb") as opened:
+            hashes[name] = hashlib.file_digest(opened, "sha256").hexdigest()
+    return hashes
 
 
 def _write_record(hu: np.ndarray, path: Path) -> None:

@@ -2,20 +2,18 @@
 
 import csv
 import json
-import platform
 import shutil
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfcovid import __version__
 from tfcovid.data.network_slices import NetworkSlices
 from tfcovid.errors import InputError
 from tfcovid.preprocess import paste
 from tfcovid.scans import Scan, write_nifti
+from tfcovid.versions import versions
 
 RESEARCH_USE = "Research use only. Not a medical device; not for diagnosis or treatment."
 
@@ -101,8 +99,9 @@ class Diagnosis:
                 "shape": list(self.scan.voxels.shape),
                 "spacing_mm": [round(float(mm), 4) for mm in self.scan.spacing],
                 "units": self.scan.units,
-                # Not their messages, which name files, and files are often named after patients.
-                "findings": [{"name": f.name, "severity": f.severity, "fix": f.fix} for f in self.scan.findings],
+                "findings": [
+                    {"name": f.name, "severity": f.severity, "seen": f.seen, "fix": f.fix} for f in self.scan.findings
+                ],
             },
             "slices": {
                 "read": len(self.slices.index),
@@ -111,11 +110,7 @@ class Diagnosis:
             },
             "bundle": self.bundle,
             "settings": self.settings,
-            "versions": {
-                "tfcovid": __version__,
-                "python": platform.python_version(),
-                **{name: version(name) for name in ("tensorflow", "keras", "numpy")},
-            },
+            "versions": versions(),
             "timings_s": {name: round(seconds, 3) for name, seconds in self.timings.items()},
         }
 

@@ -59,6 +59,12 @@ def draw(diagnosis: "Diagnosis") -> Figure:
     return figure
 
 
+def _grey_window(diagnosis: "Diagnosis") -> tuple[float, float]:
+    """Centre and width, HU, of the window in the middle of those the network looked through."""
+    settings = diagnosis.settings["window"]
+    return float(np.median(settings["predict"])), settings["width"]
+
+
 def _tile_height(diagnosis: "Diagnosis") -> int:
     """Pixels that the box of most slices needs at the width of a tile."""
     top, left, bottom, right = diagnosis.slices.boxes.T
@@ -70,7 +76,7 @@ def _tiles(diagnosis: "Diagnosis", n: int, tile: tuple[int, int]) -> list[np.nda
     """A slice's box as grey and, where there is one, with the lesion map over it; `(height, width, 3)` in [0, 1]."""
     top, left, bottom, right = diagnosis.slices.boxes[n]
     pixels = diagnosis.scan.voxels[diagnosis.slices.index[n], top:bottom, left:right]
-    grey = pixels / np.float32(255) if diagnosis.scan.units == "8-bit" else window(pixels)
+    grey = pixels / np.float32(255) if diagnosis.scan.units == "8-bit" else window(pixels, *_grey_window(diagnosis))
     spacing = diagnosis.scan.spacing[1] / diagnosis.scan.spacing[2]
     grey = np.repeat(_fit(grey, spacing, tile)[..., None], 3, axis=-1)
     if diagnosis.small_map is None:

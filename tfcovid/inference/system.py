@@ -47,8 +47,9 @@ class System:
         cropped = perf_counter()
         outputs = self._run(slices.hu, progress)
         disease, lesion = outputs["disease"], outputs.get("lesion")
-        joined = assess_slices(disease, lesion).mean(axis=1)
-        label, by_window = self._patient(disease, joined, outputs["features"])
+        by_slice = assess_slices(disease, lesion)
+        joined = by_slice.mean(axis=1)
+        label, by_window = self._patient(disease, by_slice, outputs["features"])
         finished = perf_counter()
         return Diagnosis(
             scan=scan,
@@ -75,15 +76,16 @@ class System:
             outputs.append({name: value[: len(batch)] for name, value in found.items()})
         return {name: np.concatenate([one[name] for one in outputs]) for name in outputs[0]}
 
-    def _patient(self, disease: np.ndarray, joined: np.ndarray, features: np.ndarray) -> tuple[int, np.ndarray]:
-        """The class, and `(windows, classes)` probabilities."""
+    def _patient(self, disease: np.ndarray, by_slice: np.ndarray, features: np.ndarray) -> tuple[int, np.ndarray]:
+        """The class, and `(windows, classes)` probabilities; for "nonparametric" the shares of slices called so."""
         if self.patient_network is not None:
             features = np.moveaxis(features, 1, 0)
             mask = np.ones(features.shape[:2], bool)
             by_window = self.patient_network.predict_on_batch({"features": features, "slice_mask": mask})
         elif self.config.patient_net.kind == "nonparametric":
-            label, shares = assess_patient(joined, self.config.patient_net.threshold)
-            return label, np.tile(shares, (disease.shape[1], 1))
+            threshold = self.config.patient_net.threshold
+            label, _ = assess_patient(by_slice.mean(axis=1), threshold)
+            return label, np.stack([assess_patient(one, threshold)[1] for one in np.moveaxis(by_slice, 1, 0)])
         else:
             by_window = disease.mean(axis=0)
         return int(by_window.mean(axis=0).argmax()), by_window
@@ -100,7 +102,9 @@ def load(bundle: str | Path) -> System:
     Raises:
         InputError: not a bundle, an incomplete one, or one of a later format.
     """
-    bundle = Path(bundle) if Path(bundle).is_dir() else shipped_bundles().get(str(bundle), Path(bundle))
+    folder = Path(bundle)
+    # A folder that is no bundle does not stand in the way of a name: `tfcovid demo` makes a folder "demo".
+    bundle = folder if (folder / "bundle.json").is_file() else shipped_bundles().get(str(bundle), folder)
     facts_file = bundle / "bundle.json"
     if not facts_file.is_file():
         raise InputError(

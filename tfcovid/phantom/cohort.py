@@ -8,9 +8,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
 
 import nibabel as nib
 import numpy as np
@@ -19,6 +20,7 @@ from tfcovid.errors import InputError
 from tfcovid.phantom.phantom import DISEASES, LABELS, make_phantom, require_shape
 from tfcovid.phantom.write_dicom import write_dicom
 from tfcovid.phantom.write_nifti import write_nifti
+from tfcovid.progress import with_progress
 
 _MARKED_MM2 = 30.0
 
@@ -32,7 +34,7 @@ def write_cohort(
     severity: tuple[float, float] | None = None,
     format: str = "dicom",
     workers: int | None = None,
-    progress: bool | Callable[[int, int], None] = False,
+    progress: bool = False,
 ) -> Path:
     """Write `patients` scans of each class and return `folder`.
 
@@ -42,9 +44,8 @@ def write_cohort(
     reader would mark.
 
     A patient depends on `seed`, its class, its number, `shape` and the lowest and highest `severity` only. Patients
-    already there are kept, so an interrupted call can be repeated and a cohort can be made larger. `progress` True
-    draws a bar; a function is called with patients done and patients in all. `workers` processes run, by default one
-    a CPU.
+    already there are kept, so an interrupted call can be repeated and a cohort can be made larger. `progress` draws
+    a bar. `workers` processes run, by default one a CPU.
 
     Raises InputError for unusable arguments, or when the folder was begun with other settings.
     """
@@ -68,16 +69,9 @@ def write_cohort(
         for disease in DISEASES
         if not _scan_path(folder, disease, index, format).exists()
     ]
-    total = patients * len(DISEASES)
-    workers = min(len(jobs), workers or os.cpu_count() or 1)
-    with _Progress(progress, total - len(jobs), total) as tick:
-        if workers <= 1:
-            for job in jobs:
-                _write_patient(*job)
-                tick()
-        else:
-            with ThreadPoolExecutor(workers) as pool:
-                list(pool.map(lambda share: _run_elsewhere(share, tick), [jobs[i::workers] for i in range(workers)]))
+    written = _write_all(jobs, min(len(jobs), workers or os.cpu_count() or 1))
+    for _ in with_progress(written, len(jobs), "Phantoms", progress):
+        pass
     _write_slice_labels(truth)
     return folder
 
@@ -108,26 +102,45 @@ def _check_settings(folder: Path, truth: Path, settings: dict) -> None:
     record.write_text(json.dumps(settings))
 
 
-def _run_elsewhere(jobs: list, tick: Callable[[], None]) -> None:
-    """Write patients in a new interpreter.
+def _write_all(jobs: list, workers: int) -> Iterator[None]:
+    """Writes the patients and yields once for each, as they finish."""
+    if workers <= 1:
+        for job in jobs:
+            yield _write_patient(*job)
+        return
+    finished: Queue[BaseException | None] = Queue()
+    with ThreadPoolExecutor(workers) as pool:
+        for i in range(workers):
+            pool.submit(_run_elsewhere, jobs[i::workers], finished)
+        for _ in jobs:
+            if error := finished.get():
+                raise error
+            yield
+
+
+def _run_elsewhere(jobs: list, finished: Queue) -> None:
+    """Writes patients in a new interpreter.
 
     Not multiprocessing: a forked child of a process that has used TensorFlow or OpenCV threads can hang, and
     a spawned one runs the caller's script again unless that is guarded.
     """
-    child = subprocess.Popen(
-        [sys.executable, "-c", "from tfcovid.phantom.cohort import _work; _work()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path)},
-    )
-    with child:
-        child.stdin.write(json.dumps(jobs))
-        child.stdin.close()
-        for _ in child.stdout:
-            tick()
-    if child.returncode:
-        raise RuntimeError(f"a phantom worker stopped with code {child.returncode}; its own message is above")
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-c", "from tfcovid.phantom.cohort import _work; _work()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path)},
+        )
+        with child:
+            child.stdin.write(json.dumps(jobs))
+            child.stdin.close()
+            for _ in child.stdout:
+                finished.put(None)
+        if child.returncode:
+            raise RuntimeError(f"a phantom worker stopped with code {child.returncode}; its own message is above")
+    except Exception as error:  # handed over, or the one that waits would wait for ever
+        finished.put(error)
 
 
 def _work() -> None:
@@ -182,31 +195,3 @@ def _write_slice_labels(truth: Path) -> None:
         writer.writerows(rows)
     draft.replace(truth / "slice_labels.csv")
     shutil.rmtree(truth / ".partial", ignore_errors=True)
-
-
-class _Progress:
-    """Counts patients: silently, for a function, or on a bar."""
-
-    def __init__(self, wanted: bool | Callable[[int, int], None], done: int, total: int):
-        self.wanted, self.done, self.total = wanted, done, total
-
-    def __enter__(self) -> Callable[[], None]:
-        self.bar = None
-        if self.wanted is True:
-            from rich.progress import Progress
-
-            self.bar = Progress()
-            self.bar.start()
-            self.task = self.bar.add_task("phantoms", total=self.total, completed=self.done)
-        return self._tick
-
-    def _tick(self) -> None:
-        self.done += 1
-        if self.bar:
-            self.bar.advance(self.task)
-        elif callable(self.wanted):
-            self.wanted(self.done, self.total)
-
-    def __exit__(self, *_) -> None:
-        if self.bar:
-            self.bar.stop()

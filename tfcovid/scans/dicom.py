@@ -16,7 +16,7 @@ from tfcovid.scans.dicom_elements import TruncatedError
 from tfcovid.scans.dicom_header import DicomSlice, read_header
 from tfcovid.scans.dicom_series import choose_series
 from tfcovid.scans.dicom_stack import stack
-from tfcovid.scans.finding import Finding, a_few, found, stop_on_errors
+from tfcovid.scans.finding import Finding, found, stop_on_errors
 from tfcovid.scans.loaded import Loaded
 
 IDENTITY = [
@@ -105,11 +105,11 @@ def _read_headers(files: list[Path]) -> tuple[list[DicomSlice], list[Finding]]:
             if not inside:
                 others.append(file.name)
     if cut:
-        findings.append(found("truncated-file", f"{len(cut)} files end before their pixels do: {a_few(cut)}."))
+        findings.append(found("truncated-file", f"{len(cut)} files end before their pixels do.", cut))
     if broken:
-        findings.append(found("unreadable-file", f"{len(broken)} files cannot be understood: {a_few(broken)}."))
+        findings.append(found("unreadable-file", f"{len(broken)} files cannot be understood.", broken))
     if others:
-        findings.append(found("other-files", f"{len(others)} DICOM files hold no image: {a_few(others)}."))
+        findings.append(found("other-files", f"{len(others)} DICOM files hold no image.", others))
     return slices, findings
 
 

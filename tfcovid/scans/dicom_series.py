@@ -66,7 +66,7 @@ def _without_copies(slices: list[DicomSlice], findings: list[Finding]) -> list[D
         if kept.setdefault((slice_.file.sop, slice_.frame), slice_) is not slice_:
             copies.append(slice_.file.path.name)
     if copies:
-        findings.append(found("repeated-files", f"{len(copies)} files hold a slice of another file: {a_few(copies)}."))
+        findings.append(found("repeated-files", f"{len(copies)} files hold a slice of another file.", copies))
     return list(kept.values())
 
 
@@ -74,5 +74,5 @@ def _without_localisers(slices: list[DicomSlice], findings: list[Finding]) -> li
     kept = [slice_ for slice_ in slices if not slice_.file.localiser]
     scouts = [slice_.file.path.name for slice_ in slices if slice_.file.localiser]
     if scouts and kept:
-        findings.append(found("localiser", f"The series holds {len(scouts)} localiser images: {a_few(scouts)}."))
+        findings.append(found("localiser", f"The series holds {len(scouts)} localiser images.", scouts))
     return kept or slices

@@ -62,7 +62,7 @@ def _largest_group(
     largest = max(groups, key=len)
     if len(groups) > 1:
         others = [slice_.file.path.name for group in groups if group is not largest for slice_ in group]
-        findings.append(found(name, f"{len(others)} slices have another {what} than the rest: {a_few(others)}."))
+        findings.append(found(name, f"{len(others)} slices have another {what} than the rest.", others))
     return largest
 
 
@@ -78,9 +78,7 @@ def _drop_duplicates(slices: list, normal: np.ndarray, findings: list[Finding]) 
         else:
             kept.append(slice_)
     if doubles:
-        findings.append(
-            found("duplicate-positions", f"{len(doubles)} slices lie where another one does: {a_few(doubles)}.")
-        )
+        findings.append(found("duplicate-positions", f"{len(doubles)} slices lie where another one does.", doubles))
     return kept
 
 
@@ -90,14 +88,12 @@ def _step(slices: list, normal: np.ndarray, findings: list[Finding]) -> np.ndarr
         return normal * (slices[0].gap or 1.0)
     gaps = np.array([(b.position - a.position) @ normal for a, b in pairwise(slices)])
     middle = float(np.median(gaps))
-    missing = [
-        f"{round(gap / middle) - 1} between {slices[i].file.path.name} and {slices[i + 1].file.path.name}"
-        for i, gap in enumerate(gaps)
-        if gap > 1.5 * middle
-    ]
+    wide = np.flatnonzero(gaps > 1.5 * middle)
     even = np.abs(gaps - middle) <= max(UNEVEN * middle, 0.01)
-    if missing:
-        findings.append(found("missing-slices", f"Slices {middle:.4g} mm apart are missing: {a_few(missing)}."))
+    if len(wide):
+        counts = a_few(f"{round(gaps[i] / middle) - 1} after slice {i + 1} of {len(slices)}" for i in wide)
+        beside = [f"{slices[i].file.path.name} to {slices[i + 1].file.path.name}" for i in wide]
+        findings.append(found("missing-slices", f"Slices {middle:.4g} mm apart are missing: {counts}.", beside))
     elif not even.all():
         findings.append(
             found("uneven-spacing", f"Neighbouring slices are {gaps.min():.4g} to {gaps.max():.4g} mm apart.")
@@ -111,7 +107,7 @@ def _step(slices: list, normal: np.ndarray, findings: list[Finding]) -> np.ndarr
 
 def _without_positions(slices: list, findings: list[Finding]) -> tuple[list[DicomSlice], np.ndarray]:
     without = [s.file.path.name for s in slices if s.position is None]
-    findings.append(found("no-positions", f"{len(without)} slices do not say where they lie: {a_few(without)}."))
+    findings.append(found("no-positions", f"{len(without)} slices do not say where they lie.", without))
     slices = sorted(slices, key=lambda s: s.number)
     first = slices[0]
     return slices, _affine(first, first.normal * (first.gap or 1.0), np.zeros(3), findings)

@@ -49,20 +49,33 @@ CHECKS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing a check noticed: a name from CHECKS, "error" | "warning" | "info", what was seen, what to do."""
+    """One thing a check noticed.
+
+    name: from CHECKS.
+    severity: "error" | "warning" | "info".
+    seen: what was noticed, in words. It names no file: files are often named after patients, and this travels on.
+    fix: what to do.
+    files: names of the files it concerns, for the person at the screen.
+    """
 
     name: str
     severity: str
-    message: str
+    seen: str
     fix: str
+    files: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        """What was seen, and in which files."""
+        return f"{self.seen.rstrip('.')}: {a_few(self.files)}." if self.files else self.seen
 
     def __str__(self) -> str:
         return f"{self.severity} {self.name}: {self.message} {self.fix}"
 
 
-def found(name: str, message: str) -> Finding:
+def found(name: str, seen: str, files: Iterable[str] = ()) -> Finding:
     severity, fix = CHECKS[name]
-    return Finding(name, severity, message, fix)
+    return Finding(name, severity, seen, fix, tuple(files))
 
 
 def stop_on_errors(path: Path, findings: list[Finding], allow: frozenset[str]) -> None:

@@ -56,7 +56,7 @@ def read_images(path: Path, files: list[Path]) -> Loaded:
         ("colour-pixels", coloured, "are in colour"),
     ):
         if files_of:
-            findings.append(found(name, f"{len(files_of)} images {what}: {a_few(files_of)}."))
+            findings.append(found(name, f"{len(files_of)} images {what}.", files_of))
     if not pages:
         raise InputError(f"{path}: none of its images can be read. Copy them again. Got: {a_few(cut + broken)}")
     pages = _one_size(pages, findings)
@@ -110,9 +110,7 @@ def _one_size(pages: list[tuple[Path, np.ndarray]], findings: list[Finding]) -> 
     if len(groups) > 1:
         sizes = a_few(f"{height} x {width} {depth}" for height, width, depth in groups)
         others = [file.name for group in groups.values() if group is not largest for file, _ in group]
-        findings.append(
-            found("mixed-sizes", f"The images are {sizes}; {len(others)} differ from the rest: {a_few(others)}.")
-        )
+        findings.append(found("mixed-sizes", f"The images are {sizes}; {len(others)} differ from the rest.", others))
     return largest
 
 

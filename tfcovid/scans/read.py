@@ -99,8 +99,8 @@ def _load(path: Path, series: str | None, allow: frozenset[str], identity: bool,
         got = f"no scan, but {a_few(file.name for file in others)}" if others else "an empty folder"
         raise InputError(f"{path}: there is no scan here. Give {ACCEPTED}. Got: {got}")
     if others:
-        names = a_few(file.name for file in others)
-        loaded.findings.append(found("other-files", f"{len(others)} files are not part of the scan: {names}."))
+        names = [file.name for file in others]
+        loaded.findings.append(found("other-files", f"{len(others)} files are not part of the scan.", names))
     return loaded
 
 

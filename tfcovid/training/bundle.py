@@ -23,7 +23,7 @@ validation data, and for no other scanner, hospital, population or time without 
 {counts}
 
 {validation}
-
+{marks}
 Input: chest CT in Hounsfield units{eight_bit}. Preprocessing, networks and seeds are in `config.yaml`; the
 preprocessing there is what `tfcovid predict` uses. Weights: see `bundle.json` for their hashes.
 """
@@ -89,6 +89,8 @@ def _card(config: Config, facts: dict[str, Any]) -> str:
         if len(found) > 1
     ]
     window = config.eight_bit
+    unmarked = facts["diseased_scans_without_slice_labels"]
+    marks = f"\nIn {unmarked} diseased scan(s) no slice was marked: all their slices counted as showing the disease.\n"
     return _CARD.format(
         name=config.name,
         version=facts["versions"]["tfcovid"],
@@ -99,5 +101,6 @@ def _card(config: Config, facts: dict[str, Any]) -> str:
         validation="Validation, which also chose the weights (so it flatters them):\n\n" + "\n".join(figures)
         if figures
         else "There were no validation scans: nothing is known of its accuracy.",
+        marks=marks if unmarked else "",
         eight_bit=f", or 8-bit pixels made with window {window.center:g}/{window.width:g}" if window else " only",
     )

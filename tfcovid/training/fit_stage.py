@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfcovid.config.schema import Training
 from tfcovid.errors import InputError
+from tfcovid.into_place import into_place
 from tfcovid.training.report_progress import ReportProgress
 
 _CHECKPOINT, _CHECKPOINTS = "epoch-{:05d}.keras", "epoch-*.keras"
@@ -57,7 +58,7 @@ def fit_stage(
             shuffle=False,  # the batches are shuffled already
             verbose=0,
         )
-    best = training.keep == "best" and keeper.best_file.is_file()
+    best = training.keep == "best" and validation is not None
     # Read back without its optimizer, which takes more room than the weights.
     return keras.saving.load_model(keeper.best_file if best else max(folder.glob(_CHECKPOINTS)), compile=False)
 
@@ -106,11 +107,11 @@ class _Keeper(keras.callbacks.Callback):
             )
         losses = [float(row["val_loss"]) for row in self.rows if "val_loss" in row]
         self.rows.append({"epoch": epoch + 1, **{name: f"{value:.6g}" for name, value in (logs or {}).items()}})
-        _into_place(self.folder / "log.csv", self._write_log)
+        into_place(self.folder / "log.csv", self._write_log)
         # Compared as logged, rounded, so that a run which read its log back decides alike.
         if "val_loss" in self.rows[-1] and float(self.rows[-1]["val_loss"]) < min(losses, default=float("inf")):
-            _into_place(self.best_file, self.model.save)
-        _into_place(self.folder / _CHECKPOINT.format(epoch + 1), self.model.save)
+            into_place(self.best_file, self.model.save)
+        into_place(self.folder / _CHECKPOINT.format(epoch + 1), self.model.save)
         (self.folder / _CHECKPOINT.format(epoch)).unlink(missing_ok=True)
 
     def _write_log(self, path: Path) -> None:
@@ -118,13 +119,6 @@ class _Keeper(keras.callbacks.Callback):
             writer = csv.DictWriter(file, list(self.rows[0]))
             writer.writeheader()
             writer.writerows(self.rows)
-
-
-def _into_place(path: Path, write: Callable[[Path], object]) -> None:
-    # Keeps the extension, from which Keras knows the format.
-    partial = path.with_name(f".partial-{path.name}")
-    write(partial)
-    partial.replace(path)
 
 
 def _read_log(path: Path) -> list[dict[str, str]]:

@@ -31,21 +31,8 @@ def train_patients(
         return training_patients(*split(train), channels, stage.batch, stage.epochs, first_epoch, config.seed)
 
     def build() -> keras.Model:
-        patient = config.patient_net
-        model = m3lung_patient(
-            len(config.labels),
-            channels,
-            patient.kind,
-            patient.scales,
-            patient.refinements,
-            patient.heads,
-            patient.head_size,
-            patient.affinity,
-            patient.normalisation,
-            patient.reduction,
-            patient.activation,
-            patient.dropout,
-        )
+        settings = config.patient_net.model_dump(exclude={"threshold"})
+        model = m3lung_patient(len(config.labels), channels, **settings)
         return compile_for(model, stage, steps, "sparse_categorical_crossentropy", ["accuracy"])
 
     validation = validation_patients(*split(val), channels, stage.batch) if val else None

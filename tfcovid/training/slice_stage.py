@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -12,6 +13,7 @@ from tfcovid.config import Config
 from tfcovid.data.datasets import training_slices, validation_slices
 from tfcovid.data.manifest import slice_targets
 from tfcovid.data.prepare import Prepared, read_record
+from tfcovid.into_place import into_place
 from tfcovid.layers import RandomWindowLevel
 from tfcovid.networks import load_backbone_weights, m3lung_slice, windowed
 from tfcovid.progress import with_progress
@@ -62,9 +64,7 @@ def extract_features(
     for scan, file in with_progress(missing, len(missing), "Slice features", progress):
         hu = read_record(scan.record, config.crop.size)[..., None]
         features = np.moveaxis(model.predict(hu, batch_size=8, verbose=0), 1, 0)
-        partial = file.with_name(f".partial-{file.name}")
-        np.save(partial, features)
-        partial.replace(file)
+        into_place(file, partial(np.save, arr=features))
     return files
 
 
@@ -73,12 +73,7 @@ def _training_graph(config: Config, steps: int) -> keras.Model:
     network = m3lung_slice(
         len(config.labels),
         (*config.crop.size, 1),
-        slice_net.backbone,
-        slice_net.multi_task,
-        slice_net.attention,
-        slice_net.coordinates,
-        slice_net.distance,
-        slice_net.dropout,
+        **slice_net.model_dump(exclude={"weights"}),
     )
     load_backbone_weights(network, slice_net.backbone, slice_net.weights)
     inputs = keras.Input((*config.crop.size, 1), dtype="int16", name="hu")

@@ -1,23 +1,23 @@
 """From a config and a manifest to a bundle."""
 
 import json
-import platform
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from tfcovid import __version__
 from tfcovid.config import Config
 from tfcovid.data import Entry, Prepared, check_splits, prepare, slice_targets
+from tfcovid.data.prepare import content_hash
 from tfcovid.errors import InputError
+from tfcovid.into_place import into_place
 from tfcovid.training.bundle import write_bundle
 from tfcovid.training.patient_stage import train_patients
 from tfcovid.training.slice_stage import extract_features, train_slices
+from tfcovid.versions import versions
 
 
 def train(
@@ -48,10 +48,11 @@ def train(
     """
     bundle = Path(bundle)
     check_run(config, entries, bundle, overwrite)
+    held_out = [entry for entry in entries if entry.split == "test" and entry.scan.exists()]
     entries = [entry for entry in entries if entry.split != "test"]
     work = bundle.with_name(f"{bundle.name}.work")
     scans, failed = prepare(config, entries, store or bundle.with_name(f"{bundle.name}.store"), allow, None, progress)
-    _check_duplicates(scans)
+    _check_duplicates(scans, held_out)
     training = [scan for scan in scans if scan.entry.split in (None, "train")]
     val = [scan for scan in scans if scan.entry.split == "val"]
     if not any(mark >= 0 for scan in training for mark in _slice_marks(scan, config)):
@@ -60,7 +61,9 @@ def train(
             f"{len(failed)} unreadable{': ' + failed[0][1] if failed else ''}."
         )
     data = {scan.record.stem: [scan.entry.label, scan.entry.split, *_slice_marks(scan, config)] for scan in scans}
-    _same_work(work, {"config": config.model_dump(mode="json"), "data": data})
+    weights = Path(config.slice_net.weights or "")
+    start = content_hash(weights) if weights.is_file() else None
+    _same_work(work, {"config": config.model_dump(mode="json"), "data": data, "start": start})
 
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
@@ -85,11 +88,9 @@ def train(
             for split, group in (("train", training), ("val", val))
         },
         "unreadable_scans": len(failed),
-        "versions": {
-            "tfcovid": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("tensorflow", "keras", "numpy")},
-        },
+        "diseased_scans_without_slice_labels": len(unmarked([scan.entry for scan in training], config)),
+        "findings": dict(Counter(name for scan in scans for name, _ in scan.findings)),
+        "versions": versions(),
     }
     write_bundle(bundle, config, slice_network, patient_network, facts, work)
     shutil.rmtree(work)
@@ -120,11 +121,19 @@ def _slice_marks(scan: Prepared, config: Config) -> list[int]:
     return slice_targets(scan.entry, config.labels, scan.scan_slices).tolist()
 
 
-def _check_duplicates(scans: Sequence[Prepared]) -> None:
-    """The same bytes under two patients would leak from one split into the other."""
+def unmarked(entries: Sequence[Entry], config: Config) -> list[Entry]:
+    """Diseased scans to train on whose slices nobody marked: all of them will count as showing the disease."""
+    used = [entry for entry in entries if entry.split in (None, "train")]
+    return [entry for entry in used if entry.label != config.labels[0] and entry.slice_labels is None]
+
+
+def _check_duplicates(scans: Sequence[Prepared], held_out: Sequence[Entry]) -> None:
+    """The same files under two patients, whatever their names, would leak from one split into the other."""
     by_content = defaultdict(set)
     for scan in scans:
-        by_content[scan.record].add((scan.entry.split or "train", scan.entry.patient))
+        by_content[scan.content].add((scan.entry.split or "train", scan.entry.patient))
+    for entry in held_out:
+        by_content[content_hash(entry.scan)].add((entry.split, entry.patient))
     for found in by_content.values():
         if len({split for split, _ in found}) > 1:
             names = " and ".join(f"{patient} ({split})" for split, patient in sorted(found))
@@ -141,7 +150,7 @@ def _same_work(work: Path, run: dict) -> None:
                 "or delete the folder to start anew."
             )
         return
-    work.mkdir(parents=True, exist_ok=True)
-    partial = note.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(note)
+    # Whatever else lies there was begun and never finished an epoch, perhaps by another config.
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    into_place(note, lambda path: path.write_text(text, encoding="utf-8"))

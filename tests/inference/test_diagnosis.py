@@ -16,11 +16,6 @@ from tfcovid.scans import read_scan
 FILES = {"diagnosis.json", "slices.csv", "figure.png", "lesion_map.nii.gz"}
 
 
-@pytest.fixture(scope="module")
-def diagnosis(system, held_out):
-    return system.predict(read_scan(held_out))
-
-
 def names(folder):
     return {path.name for path in folder.iterdir()}
 

@@ -27,11 +27,6 @@ def scan(held_out):
     return read_scan(held_out)
 
 
-@pytest.fixture(scope="module")
-def diagnosis(system, scan):
-    return system.predict(scan)
-
-
 def without_patient_network(system, folder, *settings):
     """The slice network of `system` under a config with other settings."""
     write_config(system.config, folder / "config.yaml")

@@ -5,9 +5,14 @@ from matplotlib.image import imread
 from tfcovid.inference.figure import draw
 
 
+def test_the_notice_of_a_config_goes_with_its_results(diagnosis):
+    assert diagnosis.notice.startswith("Research use only.") and "synthetic scans only" in diagnosis.notice
+    assert diagnosis.summary["notice"] == diagnosis.notice
+
+
 def test_the_figure_says_the_answer_and_shows_every_fifth_slice(diagnosis, tmp_path):
     words = [text.get_text() for text in draw(diagnosis).findobj(match=lambda artist: hasattr(artist, "get_text"))]
-    assert diagnosis.label in words and "Research use only." in words
+    assert diagnosis.label in words and diagnosis.notice in words
     assert {"0", "5"} <= set(words) and "1" not in words
     for value in diagnosis.probabilities.values():
         assert f"{value:.3f}" in words

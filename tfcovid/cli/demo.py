@@ -68,7 +68,7 @@ def demo(output, scan, patients):
     diagnosis = system.predict(read, progress=True)
     diagnosis.save(result, overwrite=True)
     click.echo(f"{source}: {diagnosis}")
-    click.echo(f"Look at {result / 'figure.png'}. Trained on phantoms: no diagnostic meaning. Research use only.")
+    click.echo(f"Look at {result / 'figure.png'}. {diagnosis.notice}")
 
 
 def _new_patient(folder: Path) -> Path:

@@ -76,4 +76,4 @@ def _one(system, path: Path, output: Path, series, allow, overwrite) -> None:
     click.echo(diagnosis.label)
     for label, value in diagnosis.probabilities.items():
         click.echo(f"  {label:12} {value:.3f}")
-    click.echo(f"{output / 'figure.png'}\nResearch use only.")
+    click.echo(f"{output / 'figure.png'}\n{diagnosis.notice}")

@@ -116,6 +116,7 @@ class Config(_Part):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
     labels: Annotated[tuple[str, ...], Field(min_length=2)]  # the healthy or negative class first
+    notice: str | None = None  # what whoever reads a result must know of this system
     crop: Crop = Crop()
     window: Window = Window()
     eight_bit: EightBit | None = None

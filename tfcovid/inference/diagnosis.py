@@ -50,6 +50,11 @@ class Diagnosis:
         return f"Diagnosis({self.label}: {shown}; {len(self.slices.index)} slices)"
 
     @property
+    def notice(self) -> str:
+        """What goes with every result: research use only, and what the system's config adds."""
+        return " ".join(filter(None, (RESEARCH_USE, self.settings["notice"])))
+
+    @property
     def probabilities(self) -> dict[str, float]:
         """Label -> probability, the mean over the windows."""
         mean = np.mean(list(self.by_window.values()), axis=0)
@@ -90,7 +95,7 @@ class Diagnosis:
     def summary(self) -> dict[str, Any]:
         """Everything but the pixels, ready for JSON; nothing that names the patient."""
         return {
-            "notice": RESEARCH_USE,
+            "notice": self.notice,
             "diagnosis": self.label,
             "probabilities": self.probabilities,
             "probabilities_by_window_center": {f"{c:g}": p.tolist() for c, p in self.by_window.items()},

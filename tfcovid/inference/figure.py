@@ -55,7 +55,7 @@ def draw(diagnosis: "Diagnosis") -> Figure:
         below = top + (tile[0] if has_map else 0)
         axes.text(left + tile[1] - 4, below + 12, call, ha="right", **mark)
     _bars(figure, diagnosis, bars, total)
-    figure.text(0.01, 0.08 / total, "Research use only.", fontsize=8, color="#555555")
+    figure.text(0.01, 0.08 / total, diagnosis.notice, fontsize=8, color="#555555")
     return figure
 
 

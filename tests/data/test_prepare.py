@@ -12,7 +12,7 @@ import pytest
 
 from tfcovid.config import load_config
 from tfcovid.data import Entry, network_slices, prepare
-from tfcovid.data.prepare import read_record
+from tfcovid.data.prepare import content_hash, read_record
 from tfcovid.errors import InputError
 from tfcovid.scans import Scan, read_scan
 
@@ -185,3 +185,12 @@ def test_scans_with_equal_headers_and_voxels_in_another_file_are_told_apart(tiny
         entries.append(Entry(tmp_path / name / "ct.mhd", name, "cap"))
     (one, other), failed = prepare(tiny, entries, tmp_path / "store", allow=["not-hu", "no-spacing"])
     assert not failed and one.record != other.record and one.content != other.content
+
+
+def test_a_scan_whole_in_its_file_does_not_depend_on_its_neighbours(tmp_path):
+    import SimpleITK as sitk
+
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((4, 8, 8), np.int16)), tmp_path / "ct.mha")
+    alone = content_hash(tmp_path / "ct.mha")
+    (tmp_path / "note.txt").write_text("new")
+    assert content_hash(tmp_path / "ct.mha") == alone

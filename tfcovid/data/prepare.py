@@ -28,7 +28,7 @@ from tfcovid.scans.finding import check_names
 _FORMAT = 1
 
 # A MetaImage or NRRD header whose voxels are in another file.
-_DETACHED = re.compile(rb"^(ElementDataFile\s*=\s*(?!LOCAL)|data ?file\s*:)", re.MULTILINE | re.IGNORECASE)
+_DETACHED = re.compile(rb"^(ElementDataFile\s*=(?!\s*LOCAL)|data ?file\s*:)", re.MULTILINE | re.IGNORECASE)
 
 # Each holds a scan, and reading one uses several processors already.
 _WORKERS = 4

@@ -156,6 +156,17 @@ def test_diseased_scans_without_marked_slices_are_counted_in_the_card(tiny, tiny
     assert "In 3 diseased scan(s) no slice was marked" in (bundle / "card.md").read_text(encoding="utf-8")
 
 
+def test_validation_scans_without_a_labelled_slice_do_not_stop_the_slice_stage(tiny_settings, cohort, store, tmp_path):
+    config = load_config("demo", [*tiny_settings, "patient_net.kind=mean", "slice_training.keep=best"])
+    (tmp_path / "marks.csv").write_text("slice,lesion\n" + "".join(f"{k},0\n" for k in range(8)))
+    train_entries = [entry for entry in cohort.entries if entry.split == "train"]
+    val = next(entry for entry in cohort.entries if entry.split == "val" and entry.label == "cap")
+    bundle, _ = train(
+        config, [*train_entries, replace(val, slice_labels=tmp_path / "marks.csv")], tmp_path / "b", store
+    )
+    assert facts(bundle)["validation"] == {"slice": {"epoch": 2.0}}
+
+
 _KILLED_IN_A_WRITE = """
 import importlib, os, signal, sys
 module = importlib.import_module("tfcovid.training.fit_stage")

@@ -19,8 +19,8 @@ def predict(bundle, scan, output, series, allow, overwrite, dry_run):
     the probabilities and settings (diagnosis.json), a table of the slices (slices.csv), the lesion map in the frame
     of the scan (lesion_map.nii.gz, per cent) and a figure (figure.png).
 
-    A folder of many scans works too: each gets a folder in OUT, named after its files; predictions.csv lists them
-    all, scans that cannot be read are reported and left out (exit code 1), and scans already there are kept.
+    A folder of many scans works too: each gets a folder in OUT, of the same path as the scan; predictions.csv lists
+    them all, scans that cannot be read are reported and left out (exit code 1), and scans already there are kept.
 
     \b
     tfcovid predict bundle CT_FOLDER -o out

@@ -9,7 +9,7 @@ import click
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The store, a folder.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change the config, such as crop.margin=5.")
 @click.option("--allow", multiple=True, metavar="FINDING", help="Read scans in spite of this finding. Repeatable.")
-@click.option("--workers", type=click.IntRange(1), help="Scans at a time; one a processor by default.")
+@click.option("--workers", type=click.IntRange(1), help="Scans at a time; by default one a processor, at most four.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done and how much space it takes.")
 def prepare(config, manifest, output, settings, allow, workers, dry_run):
     """Crop the scans of MANIFEST as CONFIG says and keep the slices in a store.

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import click
@@ -62,4 +63,7 @@ def train(config, manifest, output, store, settings, allow, overwrite, dry_run):
     bundle, failed = train_system(system, entries, output, store, allow, progress=True, overwrite=overwrite)
     for entry, reason in failed:
         click.echo(f"not readable, left out: {entry.scan}: {reason}", err=True)
+    findings = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["findings"]
+    for name, count in sorted(findings.items()):
+        click.echo(f"  {name}: {count} scan(s)")
     click.echo(f"{bundle}: done. Use it with: tfcovid predict {bundle} SCAN -o OUT")

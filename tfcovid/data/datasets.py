@@ -100,7 +100,7 @@ def training_patients(
             tf.data.AUTOTUNE,
             deterministic=True,
         )
-        return _padded(numbered, batch)
+        return numbered.padded_batch(batch)
 
     return tf.data.Dataset.range(first_epoch, epochs).flat_map(epoch_of).prefetch(tf.data.AUTOTUNE)
 
@@ -108,7 +108,7 @@ def training_patients(
 def validation_patients(features: Sequence[str], targets: Sequence[int], channels: int, batch: int) -> tf.data.Dataset:
     """The scans in order, seen through the middle one of their windows; batches as in `training_patients`."""
     rows = tf.data.Dataset.from_tensor_slices((list(features), np.asarray(targets, np.int32)))
-    return _padded(rows.map(lambda file, target: _patient(file, target, channels, tf.constant(0.5))), batch)
+    return rows.map(lambda file, target: _patient(file, target, channels, tf.constant(0.5))).padded_batch(batch)
 
 
 def _labelled(record: tf.Tensor, targets: tf.Tensor) -> tf.data.Dataset:
@@ -135,7 +135,3 @@ def _patient(file: tf.Tensor, target: tf.Tensor, channels: int, draw: tf.Tensor)
 
     features = tf.ensure_shape(tf.numpy_function(read, (file, draw), tf.float32), (None, channels))
     return {"features": features, "slice_mask": tf.ones(tf.shape(features)[:1], tf.bool)}, target
-
-
-def _padded(patients: tf.data.Dataset, batch: int) -> tf.data.Dataset:
-    return patients.padded_batch(batch)

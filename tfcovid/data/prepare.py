@@ -127,7 +127,11 @@ def _decode(example, size: tuple[int, int]) -> np.ndarray:
 
 def content_hash(scan: Path) -> str:
     """Hash of a scan's files whatever their names; equal for copies of a scan."""
-    return hashlib.sha256("".join(sorted(_file_hashes(scan).values())).encode()).hexdigest()[:32]
+    return _whatever_the_names(_file_hashes(scan))
+
+
+def _whatever_the_names(hashes: dict[str, str]) -> str:
+    return hashlib.sha256("".join(sorted(hashes.values())).encode()).hexdigest()[:32]
 
 
 def _prepare_one(config: Config, store: Path, allow: Sequence[str], entry: Entry) -> Prepared:
@@ -150,8 +154,8 @@ def _prepare_one(config: Config, store: Path, allow: Sequence[str], entry: Entry
         into_place(facts, lambda path: path.write_text(json.dumps(known), encoding="utf-8"))
     known = json.loads(facts.read_text(encoding="utf-8"))
     findings = tuple((name, severity) for name, severity in known["findings"])
-    content = hashlib.sha256("".join(sorted(hashes.values())).encode()).hexdigest()[:32]
-    return Prepared(entry, record, tuple(known["index"]), known["scan_slices"], findings, content)
+    index = tuple(known["index"])
+    return Prepared(entry, record, index, known["scan_slices"], findings, _whatever_the_names(hashes))
 
 
 def _file_hashes(scan: Path) -> dict[str, str]:

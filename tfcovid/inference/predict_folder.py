@@ -14,7 +14,7 @@ from tfcovid.scans import find_scans, read_scan
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one scan: its place below the folder as one name, and its summary or the reason it has none."""
+    """What became of one scan: its path below the folder, and its summary or the reason it has none."""
 
     name: str
     summary: dict | None
@@ -35,7 +35,7 @@ def predict_folder(
     allow: Sequence[str] = (),
     overwrite: bool = False,
 ) -> Iterator[Outcome]:
-    """Diagnoses every scan below `folder` into a folder of its own in `output`, one by one, and lists them there.
+    """Diagnoses every scan below `folder` into a folder of the same path below `output`, one by one, and lists them.
 
     Scans with a result are not diagnosed again; one that cannot be read is an outcome with a reason and never stops
     the others. `predictions.csv` in `output` is written at the end, with a row for every scan.
@@ -48,7 +48,7 @@ def predict_folder(
         InputError: results of another bundle are there and `overwrite` is not given.
     """
     folder, output = Path(folder), Path(output)
-    scans = {"__".join(scan.relative_to(folder).parts): scan for scan in scans_to_predict(folder, output)}
+    scans = {scan.relative_to(folder).as_posix(): scan for scan in scans_to_predict(folder, output)}
     for name in () if overwrite else scans:
         done = output / name / "diagnosis.json"
         if done.is_file() and json.loads(done.read_text(encoding="utf-8"))["bundle"] != system.facts:

@@ -3,7 +3,7 @@
 from tfcovid.networks.m3lung_patient import m3lung_patient
 from tfcovid.networks.m3lung_slice import m3lung_slice
 from tfcovid.networks.resnet import RESNETS, resnet_stage, resnet_stem
-from tfcovid.networks.weights import load_backbone_weights
+from tfcovid.networks.weights import load_backbone_weights, weights_hash
 from tfcovid.networks.windowed import windowed
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "m3lung_slice",
     "resnet_stage",
     "resnet_stem",
+    "weights_hash",
     "windowed",
 ]

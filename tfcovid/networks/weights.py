@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import keras
@@ -41,6 +42,14 @@ def load_backbone_weights(network: keras.Model, backbone: str, weights: str | No
                 f"weights of another network: {layer.name} of {backbone} is not in it or has another shape. "
                 f"Received: {weights}"
             )
+
+
+def weights_hash(network: keras.Model) -> str:
+    """SHA-256 of all weights of a network, in order."""
+    digest = hashlib.sha256()
+    for weight in network.get_weights():
+        digest.update(weight.tobytes())
+    return digest.hexdigest()
 
 
 def _read(load, weights: str) -> keras.Model:

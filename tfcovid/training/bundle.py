@@ -1,15 +1,16 @@
 """Writes a bundle: everything that is needed to use a trained system, in one folder."""
 
 import csv
-import hashlib
 import json
 import shutil
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from tfcovid.config import Config, write_config
+from tfcovid.networks import weights_hash
 
 _CARD = """# {name}
 
@@ -27,6 +28,8 @@ validation data, and for no other scanner, hospital, population or time without 
 Input: chest CT in Hounsfield units{eight_bit}. Preprocessing, networks and seeds are in `config.yaml`; the
 preprocessing there is what `tfcovid predict` uses. Weights: see `bundle.json` for their hashes.
 """
+
+_CHOSEN = {"best": "chosen by this validation, which flatters it", "last": "the last"}
 
 
 def write_bundle(
@@ -52,7 +55,7 @@ def write_bundle(
         if network is None:
             continue
         network.save(partial / f"{name}.keras")
-        weights[name] = hashlib.sha256(b"".join(w.tobytes() for w in network.get_weights())).hexdigest()
+        weights[name] = weights_hash(network)
         shutil.copy(work / name / "log.csv", partial / f"{name}_log.csv")
         # TensorBoard names its files after the machine, which is nobody's business.
         for n, events in enumerate(sorted((work / name / "tensorboard").rglob("events.*"))):
@@ -73,7 +76,8 @@ def _kept_figures(log: Path, keep: str) -> dict[str, float]:
     """Validation figures of the epoch whose weights were kept; empty without validation scans."""
     with log.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    kept = min(rows, key=lambda row: float(row["val_loss"])) if keep == "best" and "val_loss" in rows[0] else rows[-1]
+    numbers = [row for row in rows if isfinite(float(row.get("val_loss", "nan")))]
+    kept = min(numbers, key=lambda row: float(row["val_loss"])) if keep == "best" and numbers else rows[-1]
     return {name: float(value) for name, value in kept.items() if name.startswith("val_") or name == "epoch"}
 
 
@@ -83,7 +87,7 @@ def _card(config: Config, facts: dict[str, Any]) -> str:
         for split, counts in facts["data"].items()
     ]
     figures = [
-        f"- {stage} network, epoch {found['epoch']:g}: "
+        f"- {stage} network, epoch {found['epoch']:g}, {_CHOSEN[getattr(config, f'{stage}_training').keep]}: "
         + ", ".join(f"{name.removeprefix('val_')} {value:.3f}" for name, value in found.items() if name != "epoch")
         for stage, found in facts["validation"].items()
         if len(found) > 1
@@ -98,7 +102,7 @@ def _card(config: Config, facts: dict[str, Any]) -> str:
         label_columns=" | ".join(config.labels),
         rules="|".join("---" for _ in config.labels),
         counts=" |\n".join(rows) + " |",
-        validation="Validation, which also chose the weights (so it flatters them):\n\n" + "\n".join(figures)
+        validation="Validation:\n\n" + "\n".join(figures)
         if figures
         else "There were no validation scans: nothing is known of its accuracy.",
         marks=marks if unmarked else "",

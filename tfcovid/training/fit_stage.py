@@ -58,7 +58,7 @@ def fit_stage(
             shuffle=False,  # the batches are shuffled already
             verbose=0,
         )
-    best = training.keep == "best" and validation is not None
+    best = training.keep == "best" and keeper.found_a_best
     # Read back without its optimizer, which takes more room than the weights.
     return keras.saving.load_model(keeper.best_file if best else max(folder.glob(_CHECKPOINTS)), compile=False)
 
@@ -91,6 +91,10 @@ class _Keeper(keras.callbacks.Callback):
         self.folder, self.stage = folder, f"{folder.name}_training"
         self.best_file = folder / "best.keras"
         self.rows = [row for row in _read_log(folder / "log.csv") if int(row["epoch"]) <= first_epoch]
+
+    @property
+    def found_a_best(self) -> bool:
+        return any(np.isfinite(float(row.get("val_loss", "nan"))) for row in self.rows)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         # Keras does not save how far its seed generators have counted, so every epoch gives them a place to start.

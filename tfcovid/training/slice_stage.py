@@ -1,6 +1,5 @@
 """The slice network: its training graph, and its features of every scan."""
 
-import hashlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from tfcovid.data.manifest import slice_targets
 from tfcovid.data.prepare import Prepared, read_record
 from tfcovid.into_place import into_place
 from tfcovid.layers import RandomWindowLevel
-from tfcovid.networks import load_backbone_weights, m3lung_slice, windowed
+from tfcovid.networks import load_backbone_weights, m3lung_slice, weights_hash, windowed
 from tfcovid.progress import with_progress
 from tfcovid.training.fit_stage import compile_for, fit_stage
 
@@ -37,9 +36,9 @@ def train_slices(
         data = training_slices(train, targets, size, stage.batch, stage.epochs, first_epoch, config.seed)
         return data.map(lambda hu, target: (hu, _both_targets(target, config)))
 
-    validation = None
-    if val:
-        held_out = validation_slices(val, [_targets(scan, config) for scan in val], size, stage.batch)
+    validation, val_targets = None, [_targets(scan, config) for scan in val]
+    if any((target >= 0).any() for target in val_targets):
+        held_out = validation_slices(val, val_targets, size, stage.batch)
         validation = held_out.map(lambda hu, target: (hu, _both_targets(target, config)))
     model = fit_stage(
         lambda: _training_graph(config, steps), batches, validation, steps, stage, folder, "Slices", progress
@@ -55,7 +54,7 @@ def extract_features(
     Files are named after the scan's record and the network's weights: those of this network are kept, those of
     another are never taken for them.
     """
-    weights = hashlib.sha256(b"".join(weight.tobytes() for weight in network.get_weights())).hexdigest()[:16]
+    weights = weights_hash(network)[:16]
     folder.mkdir(parents=True, exist_ok=True)
     model = windowed(network, config.window.predict, config.window.width)
     model = keras.Model(model.input, model.output["features"])

@@ -3,7 +3,14 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import pytest
+
+if keras.backend.backend() == "torch":
+    import torch
+
+    # Outputs of layers remember their gradients, and then refuse to become arrays.
+    torch.Tensor.__array__ = lambda self, dtype=None, copy=None: self.detach().cpu().numpy()
 
 # Small enough to train in seconds; every part of the real system is there.
 TINY = (

@@ -30,8 +30,8 @@ def test_every_room_is_in_setup_cfg():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     listed = set(setup["options"]["packages"].split())
-    rooms = {f"tfcovid.{path.parent.name}" for path in (ROOT / "tfcovid").glob("*/__init__.py")}
-    assert listed == {"tfcovid", "tfcovid.configs", "tfcovid.saved_models", *rooms}
+    rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "tfcovid").rglob("__init__.py")}
+    assert listed == {"tfcovid.configs", "tfcovid.saved_models", *rooms}
 
 
 @pytest.fixture(scope="module")

@@ -1,21 +1,27 @@
 """What every layer and every network must stand, in one place."""
 
 import functools
+import importlib.util
+import os
 import pickle
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
+
+_BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
 
 # Knows of tfcovid only what a user's process would: the layers' names.
 _READER = """
 import pickle, sys
 import keras
-import tfcovid.layers
+import tfcovid.layers, tfcovid.losses, tfcovid.metrics, tfcovid.networks
+with_keras_alone = keras.backend.backend() == "tensorflow" or "tensorflow" not in sys.modules
+print("ready" if with_keras_alone else "imported TensorFlow without need", flush=True)
 for line in sys.stdin:
     folder = line.rstrip("\\n")
     with open(folder + "/inputs.pickle", "rb") as file:
@@ -27,21 +33,28 @@ for line in sys.stdin:
 """
 
 
-def check(make, inputs, tmp_path, without_gradient=()):
-    """Runs the whole check.
+def check(make, inputs, tmp_path, without_gradient=(), tflite=False):
+    """Runs the whole check, on the backend that is set; the saved model is read on every backend there is.
 
     Args:
         make: builds a model that has no random outputs outside training.
         inputs: an array, or a dictionary of arrays, two samples or more.
         without_gradient: ends of the paths of weights whose gradient is zero by mathematics.
+        tflite: also run as TFLite, with its built-in operators alone; for a model of one input.
     """
     keras.utils.set_random_seed(0)
     model = make()
     expected = _arrays(model(inputs))
     _matches_the_declared_outputs(model, expected)
     _gradient_reaches_every_weight(model, inputs, without_gradient)
-    _survives_a_fresh_process(model, inputs, expected, tmp_path)
-    _runs_when_exported(model, inputs, expected, tmp_path)
+    model.save(tmp_path / "model.keras")
+    (tmp_path / "inputs.pickle").write_bytes(pickle.dumps(inputs))
+    for backend in _BACKENDS:
+        _survives_a_fresh_process(backend, expected, tmp_path)
+    if keras.backend.backend() == "tensorflow":
+        _runs_when_exported(model, inputs, expected, tmp_path)
+        if tflite:
+            _runs_as_tflite(inputs, expected, tmp_path)
     for policy in ("mixed_float16", "mixed_bfloat16"):
         _runs_in_half_precision(make, model.get_weights(), inputs, expected, policy)
 
@@ -69,52 +82,98 @@ def _matches_the_declared_outputs(model, expected):
 def _gradient_reaches_every_weight(model, inputs, without_gradient):
     weights = [weight for weight in model.trainable_weights if not weight.path.endswith(tuple(without_gradient))]
     generator = np.random.default_rng(0)
-    with tf.GradientTape() as tape:
-        outputs = [output for output in keras.tree.flatten(model(inputs)) if output.dtype.is_floating]
-        loss = sum(tf.reduce_sum(output * generator.normal(size=output.shape)) for output in outputs)
-    gradients = tape.gradient(loss, [weight.value for weight in weights]) if weights else []
+    outputs = [output for output in keras.tree.flatten(_arrays(model(inputs))) if output.dtype.kind == "f"]
+    directions = [
+        keras.ops.convert_to_tensor(generator.normal(size=output.shape).astype("float32")) for output in outputs
+    ]
+    gradients = _gradients(model, weights, inputs, directions) if weights else []
     for weight, gradient in zip(weights, gradients, strict=True):
         assert gradient is not None, f"no gradient reaches {weight.path}"
-        size = np.abs(gradient.numpy()).max()
+        size = np.abs(keras.ops.convert_to_numpy(gradient)).max()
         assert 0 < size < np.inf, f"the gradient of {weight.path} is {size}"
 
 
-def _survives_a_fresh_process(model, inputs, expected, tmp_path):
-    model.save(tmp_path / "model.keras")
-    (tmp_path / "inputs.pickle").write_bytes(pickle.dumps(inputs))
-    reader, complaints = _reader()
+def _gradients(model, weights, inputs, directions):
+    """Of the sum of all outputs, each weighed by its direction."""
+
+    def loss(outputs):
+        outputs = [output for output in keras.tree.flatten(outputs) if keras.backend.is_float_dtype(output.dtype)]
+        return sum(keras.ops.sum(output * direction) for output, direction in zip(outputs, directions, strict=True))
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            total = loss(model(inputs))
+        return tape.gradient(total, [weight.value for weight in weights])
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.autograd.grad(loss(model(inputs)), [weight.value for weight in weights], allow_unused=True)
+    import jax
+
+    chosen = {id(weight) for weight in weights}
+    trainable = [weight.value for weight in model.trainable_variables]
+    fixed = [weight.value for weight in model.non_trainable_variables]
+    found = jax.grad(lambda values: loss(model.stateless_call(values, fixed, inputs)[0]))(trainable)
+    return [one for one, weight in zip(found, model.trainable_variables, strict=True) if id(weight) in chosen]
+
+
+def _survives_a_fresh_process(backend, expected, tmp_path):
+    reader, complaints = _reader(backend)
     reader.stdin.write(f"{tmp_path}\n")
     reader.stdin.flush()
     if reader.stdout.readline() != "read\n":
         _reader.cache_clear()
         reader.wait()
-        raise AssertionError(f"a fresh process could not read the model:\n{complaints.read_text()}")
+        raise AssertionError(f"a fresh process with {backend} could not read the model:\n{complaints.read_text()}")
     _assert_equal(pickle.loads((tmp_path / "outputs.pickle").read_bytes()), expected)
 
 
 @functools.cache
-def _reader():
-    """A process of its own that reads models, one for all checks: TensorFlow takes seconds to import."""
+def _reader(backend):
+    """A process of its own that reads models, one a backend for all checks: TensorFlow takes seconds to import."""
     complaints = Path(tempfile.mkdtemp()) / "stderr"
     with complaints.open("w") as stderr:
         reader = subprocess.Popen(
             [sys.executable, "-c", _READER],
             cwd=Path(__file__).parents[2],
+            env={**os.environ, "KERAS_BACKEND": backend},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
         )
+    assert reader.stdout.readline() == "ready\n", complaints.read_text()
     return reader, complaints
 
 
 def _runs_when_exported(model, inputs, expected, tmp_path):
     """The SavedModel gives the same, on one sample too."""
+    import tensorflow as tf
+
     model.export(tmp_path / "exported", verbose=False)
     exported = tf.saved_model.load(tmp_path / "exported")
     _assert_equal(exported.serve(inputs), expected)
     first = keras.tree.map_structure(lambda array: array[:1], (inputs, expected))
     _assert_equal(exported.serve(first[0]), first[1])
+
+
+def _runs_as_tflite(inputs, expected, tmp_path):
+    """Built-in operators only: those of TensorFlow convert as well, but no Python interpreter runs them any more."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "exported"))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)
+        run = tf.lite.Interpreter(model_content=converter.convert()).get_signature_runner()
+    (name,) = run.get_input_details()
+    found = run(**{name: inputs})
+    # One output has a name of TFLite's own; several have those of the dictionary.
+    if not isinstance(expected, dict):
+        (found,) = found.values()
+    _assert_equal(found, expected)
 
 
 def _runs_in_half_precision(make, weights, inputs, expected, policy):

@@ -47,7 +47,7 @@ def test_axes_before_the_slices_are_kept(layer, scans):
     features, mask = scans
     parts = layer(np.stack([features, features[::-1]], axis=1), np.stack([mask, mask[::-1]], axis=1))
     assert parts.shape == (3, 2, CHANNELS)
-    np.testing.assert_allclose(parts[:, 1], layer(features, mask)[::-1], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(parts[:, 1], np.asarray(layer(features, mask))[::-1], rtol=1e-5, atol=1e-6)
 
 
 def test_shared_check(tmp_path, scans):

@@ -56,7 +56,7 @@ def test_equals_the_equations_on_the_real_slices(affinity, normalisation, scans)
 def test_axes_before_the_slices_are_kept(affinity, scans):
     layer, (features, mask) = built(affinity, "softmax"), scans
     parts = layer(np.stack([features, features[::-1]], axis=1), np.stack([mask, mask[::-1]], axis=1))
-    np.testing.assert_allclose(parts[:, 1], layer(features, mask)[::-1], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(parts[:, 1], np.asarray(layer(features, mask))[::-1], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("affinity", ["slice", "channel"])

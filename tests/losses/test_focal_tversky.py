@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from tests.losses.gradient import gradient
+from tests.parity import report
 from tfcovid.losses import FocalTversky
 
 
@@ -139,7 +140,7 @@ def test_equals_monai_tversky_to_the_power_with_its_weights_swapped(over):
     one, other = (torch.tensor(np.moveaxis(array, -1, 1).copy()) for array in (prediction, maps(labels, 3)))
     expected = (peer(one, other).numpy() ** 1.3).sum(-1)
     found = keras.ops.convert_to_numpy(FocalTversky(over=over, reduction="none")(labels, prediction))
-    print("largest difference from MONAI:", np.abs(found - expected).max())
+    report(f"FocalTversky, over {over}", "MONAI TverskyLoss to the power", found, expected)
     np.testing.assert_allclose(found, expected.reshape(-1), atol=1e-6)
 
 

@@ -3,6 +3,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from tests.metrics.test_confusion_matrix import filled, samples
+from tests.parity import report
 from tfcovid.metrics import F1
 
 
@@ -11,6 +12,7 @@ def test_equals_scikit_learn_for_every_class():
     weight = np.random.default_rng(1).uniform(0, 2, len(truth))
     expected = f1_score(truth, scores.argmax(1), average=None, sample_weight=weight)
     found = [filled(F1(label, 4), truth, scores, weight) for label in range(4)]
+    report("F1", "scikit-learn f1_score", found, expected)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 

@@ -5,6 +5,7 @@ from sklearn.metrics import f1_score
 
 from tests.metrics.fit_check import check
 from tests.metrics.test_confusion_matrix import filled, samples
+from tests.parity import report
 from tfcovid.metrics import F1, ConfusionMatrix, MacroF1, Sensitivity, Specificity
 
 
@@ -15,7 +16,9 @@ def test_equals_scikit_learn(classes):
     for one in (None, weight):
         expected = f1_score(truth, scores.argmax(1), average="macro", sample_weight=one)
         for y_true in (truth, np.eye(classes)[truth]):
-            assert filled(MacroF1(classes), y_true, scores, one) == pytest.approx(expected, rel=1e-5)
+            found = filled(MacroF1(classes), y_true, scores, one)
+            report(f"MacroF1, {classes} classes", "scikit-learn f1_score", found, expected)
+            assert found == pytest.approx(expected, rel=1e-5)
 
 
 def test_one_sigmoid_channel_is_two_classes():

@@ -2,6 +2,7 @@ import numpy as np
 from sklearn.metrics import recall_score
 
 from tests.metrics.test_confusion_matrix import filled, samples
+from tests.parity import report
 from tfcovid.metrics import Sensitivity
 
 
@@ -10,6 +11,7 @@ def test_equals_scikit_learn_recall_for_every_class():
     weight = np.random.default_rng(1).uniform(0, 2, len(truth))
     expected = recall_score(truth, scores.argmax(1), average=None, sample_weight=weight)
     found = [filled(Sensitivity(label, 4), truth, scores, weight) for label in range(4)]
+    report("Sensitivity", "scikit-learn recall_score", found, expected)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 

@@ -99,7 +99,7 @@ def test_dropout_stays_out_of_the_features(slices):
     [
         ({"backbone": "vgg16"}, "backbone is one of resnet10_compact, .*resnet101.*Received: backbone='vgg16'"),
         ({"multi_task": False}, "attention needs multi_task"),
-        ({"input_shape": (64, 64, 2)}, r"1 or 3 channels.*Received: input_shape=\(64, 64, 2\)"),
+        ({"input_shape": (64, 64)}, r"\(height, width, channels\).*Received: input_shape=\(64, 64\)"),
         ({"distance": "cityblock"}, "Received: distance='cityblock'"),
     ],
 )

@@ -2,8 +2,13 @@ import keras
 import numpy as np
 import pytest
 
-from tfcovid.networks import RESNETS, resnet_stage, resnet_stem
-from tfcovid.networks.resnet import ResNetVariant
+from tests.layers.shared_check import check
+from tests.networks.keras_peers import keras_peer, write_as_published
+from tests.networks.settled import settled
+from tfcovid.networks.arguments import embedding
+from tfcovid.networks.resnet import RESNETS, ResNetVariant, resnet, resnet_stage, resnet_stem
+
+TINY_BOTTLENECK = ResNetVariant((1, 1, 1, 1), True, 8, stride_in_3x3=True, bias=False, epsilon=1e-5, convention="torch")
 
 
 def trunk(variant, size=64):
@@ -21,7 +26,15 @@ def trunk(variant, size=64):
         # Torchvision's 11,176,512 and 21,284,672, and the 960 biases of the stem's and the shortcuts' convolutions.
         ("resnet18", 11_177_472),
         ("resnet34", 21_285_632),
+        # Those of keras.applications, less its norms' statistics.
+        ("resnet50", 23_534_592),
+        ("resnet101", 42_552_832),
         ("resnet10_compact", 309_696),
+        # Torchvision's 11,689,512, 21,797,672, 25,557,032 and 44,549,160 less the head for 1000 classes.
+        ("resnet18_timm", 11_176_512),
+        ("resnet34_timm", 21_284_672),
+        ("resnet50_timm", 23_508_032),
+        ("resnet101_timm", 42_500_160),
     ],
 )
 def test_trainable_weights_of_the_trunk(backbone, weights):
@@ -42,7 +55,8 @@ def test_channels_and_strides_of_the_stages(backbone):
     assert [stage.shape[1:] for stage in stages] == [
         (side, side, variant.channels(stage)) for stage, side in ((1, 16), (2, 8), (3, 4), (4, 2))
     ]
-    assert variant.channels(4) == {"resnet10_compact": 128, "resnet18": 512, "resnet34": 512}.get(backbone, 2048)
+    channels = {"resnet10_compact": 128, "resnet18": 512, "resnet34": 512}
+    assert variant.channels(4) == channels.get(backbone.removesuffix("_timm"), 2048)
 
 
 def convolve(x, kernel, stride):
@@ -81,3 +95,54 @@ def test_basic_block_equals_its_formula(stage):
     expected = np.maximum(shortcut + part(np.maximum(part(x, 1, stage), 0), 2), 0)
     assert (expected > 0).any()
     np.testing.assert_allclose(model(x[None].astype("float32"))[0], expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("variant", "peer"), [("resnet50", "ResNet50"), pytest.param("resnet101", "ResNet101", marks=pytest.mark.slow)]
+)
+def test_equals_keras_applications(variant, peer, tmp_path):
+    slices = np.random.default_rng(1).uniform(size=(4, 64, 64, 3)).astype("float32")
+    model = keras_peer(peer, keras.applications.resnet.preprocess_input(255 * slices))
+    file = write_as_published(model, tmp_path / "trunk.h5")
+    network = embedding(resnet(3, (None, None, 3), variant, weights=file))
+    # An odd side shows on which end of it a stride pads.
+    for images in (slices, slices[:2, :61, :39]):
+        pixels = keras.applications.resnet.preprocess_input(255 * images)
+        expected = np.mean(keras.ops.convert_to_numpy(model(pixels)), axis=(1, 2))
+        found = keras.ops.convert_to_numpy(network(images))
+        print(f"{variant} {images.shape}: largest difference {np.abs(found - expected).max():.1e} of {expected.std()}")
+        assert expected.std() > 0.05
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_dropout_is_in_the_head_alone():
+    keras.utils.set_random_seed(0)
+    slices = np.random.default_rng(0).uniform(size=(4, 32, 32, 1)).astype("float32")
+    network = settled(resnet(4, (32, 32, 1), "resnet10_compact", dropout=0.5), slices)
+    # Norms in training follow the batch: frozen, only the dropout is left to differ.
+    for layer in network.layers:
+        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+    both = keras.Model(network.input, [network.get_layer("features").output, network.output])
+    (features, once), (same, calm) = both(slices, training=True), both(slices, training=False)
+    np.testing.assert_allclose(features, same, rtol=1e-5)
+    assert np.abs(keras.ops.convert_to_numpy(once - calm)).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"variant": "resnet18_tim"}, r"Did you mean 'resnet18_timm'\?.*Received: variant='resnet18_tim'"),
+        ({"input_shape": (64, 64)}, r"channels a number.*Received: input_shape=\(64, 64\)"),
+        ({"classes": 0}, "from 1 up.*Received: classes=0"),
+    ],
+)
+def test_refusals_name_the_fix(change, says):
+    with pytest.raises(ValueError, match=says):
+        resnet(**{"classes": 2, "input_shape": (64, 64, 1), "variant": "resnet10_compact"} | change)
+
+
+@pytest.mark.parametrize(("variant", "classes", "channels"), [("resnet10_compact", 4, 1), ("tiny", 1, 3)])
+def test_shared_check(variant, classes, channels, tmp_path, monkeypatch):
+    monkeypatch.setitem(RESNETS, "tiny", TINY_BOTTLENECK)
+    slices = np.random.default_rng(0).uniform(size=(4, 48, 48, channels)).astype("float32")
+    check(lambda: settled(resnet(classes, (48, 48, channels), variant), slices), slices, tmp_path, tflite=True)

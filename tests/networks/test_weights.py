@@ -1,9 +1,11 @@
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
 
 from tfcovid import InputError
-from tfcovid.networks import load_backbone_weights, m3lung_slice
+from tfcovid.networks import m3lung_slice
 
 SHAPE = (64, 64, 1)
 F3_CHANNELS = 1024
@@ -41,8 +43,7 @@ def test_bottleneck_trunk_equals_keras_applications(backbone, build, trunk_weigh
     assert peer.count_params() == trunk_weights
     file = tmp_path / "trunk.weights.h5"
     peer.save_weights(file)
-    network = m3lung_slice(4, SHAPE, backbone)
-    load_backbone_weights(network, backbone, str(file))
+    network = m3lung_slice(4, SHAPE, backbone, weights=str(file))
 
     slices = np.random.default_rng(1).uniform(size=(2, *SHAPE)).astype("float32")
     pixels = keras.applications.resnet.preprocess_input(255 * np.repeat(slices, 3, axis=-1))
@@ -62,38 +63,29 @@ def test_bottleneck_trunk_equals_keras_applications(backbone, build, trunk_weigh
 def test_a_saved_network_gives_its_trunk_to_one_with_other_classes(tmp_path):
     source = shuffled(m3lung_slice(2, SHAPE, "resnet10_compact", multi_task=False, attention=False, coordinates=False))
     source.save(tmp_path / "plain.keras")
-    network = compact()
-    load_backbone_weights(network, "resnet10_compact", str(tmp_path / "plain.keras"))
+    network = compact(weights=str(tmp_path / "plain.keras"))
     slices = np.random.default_rng(0).uniform(size=(2, *SHAPE)).astype("float32")
     np.testing.assert_allclose(network(slices)["features"], source(slices)["features"], rtol=1e-4, atol=1e-5)
     assert network(slices)["disease"].shape == (2, 3)
 
 
-def test_none_leaves_the_random_start():
-    network = compact()
-    before = network.get_weights()
-    load_backbone_weights(network, "resnet10_compact", None)
-    for one, other in zip(network.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
 @pytest.mark.parametrize("name", ["missing.keras", "missing.weights.h5"])
 def test_no_such_file(name, tmp_path):
     with pytest.raises(InputError, match=rf"no such weights file.*Received: weights='.*{name}'"):
-        load_backbone_weights(compact(), "resnet50", str(tmp_path / name))
+        m3lung_slice(3, SHAPE, weights=str(tmp_path / name))
 
 
 def test_a_file_of_something_else(tmp_path):
     (tmp_path / "notes.keras").write_text("not a network")
     with pytest.raises(InputError, match=r"do not fit.*Received: weights='.*notes\.keras'"):
-        load_backbone_weights(compact(), "resnet10_compact", str(tmp_path / "notes.keras"))
+        compact(weights=str(tmp_path / "notes.keras"))
 
 
 def test_a_network_with_other_layers(tmp_path):
     inputs = keras.Input((4,))
     keras.Model(inputs, keras.layers.Dense(2, name="elsewhere")(inputs)).save(tmp_path / "other.keras")
     with pytest.raises(InputError, match=r"another network.*Received: .*other\.keras"):
-        load_backbone_weights(compact(), "resnet10_compact", str(tmp_path / "other.keras"))
+        compact(weights=str(tmp_path / "other.keras"))
 
 
 def test_a_network_that_shares_only_its_first_stages(tmp_path):
@@ -102,25 +94,25 @@ def test_a_network_that_shares_only_its_first_stages(tmp_path):
     smaller.build((None, 64, 64, 3))
     smaller.save(tmp_path / "stem.keras")
     with pytest.raises(InputError, match=r"another network.*conv2_block1_1_conv.*Received: .*stem\.keras"):
-        load_backbone_weights(compact(), "resnet10_compact", str(tmp_path / "stem.keras"))
+        compact(weights=str(tmp_path / "stem.keras"))
 
 
 def test_a_trunk_of_another_width(tmp_path):
     compact(coordinates=False).save(tmp_path / "narrow.keras")
-    plain = m3lung_slice(3, SHAPE, "resnet10_compact", multi_task=False, attention=False, coordinates=False)
-    with pytest.raises(InputError, match=r"another network.*conv5_block1_"):
-        load_backbone_weights(plain, "resnet10_compact", str(tmp_path / "narrow.keras"))
+    plain = {"multi_task": False, "attention": False, "coordinates": False}
+    with pytest.raises(InputError, match=r"another network.*conv5_block1_.*expected \(3, 3, 64, 128\)"):
+        compact(**plain, weights=str(tmp_path / "narrow.keras"))
 
 
 def test_weights_of_a_file_that_does_not_fit_resnet50(tmp_path):
     compact().save_weights(tmp_path / "compact.weights.h5")
     with pytest.raises(InputError, match=r"do not fit.*Received: weights='.*compact\.weights\.h5'"):
-        load_backbone_weights(compact(), "resnet50", str(tmp_path / "compact.weights.h5"))
+        m3lung_slice(3, SHAPE, weights=str(tmp_path / "compact.weights.h5"))
 
 
 def test_imagenet_for_a_backbone_that_has_none():
     with pytest.raises(InputError, match=r"resnet10_compact has no published weights.*Received: weights='imagenet'"):
-        load_backbone_weights(compact(), "resnet10_compact", "imagenet")
+        compact(weights="imagenet")
 
 
 def test_imagenet_out_of_reach(monkeypatch):
@@ -129,4 +121,24 @@ def test_imagenet_out_of_reach(monkeypatch):
 
     monkeypatch.setattr(keras.applications, "ResNet50", offline)
     with pytest.raises(InputError, match=r"could not be downloaded; give the path.*URL fetch failure.*'imagenet'"):
-        load_backbone_weights(compact(), "resnet50", "imagenet")
+        m3lung_slice(3, SHAPE, weights="imagenet")
+
+
+def test_each_of_k_channels_gets_its_share_of_the_stem(tmp_path):
+    """Five neighbouring slices that all show the same look, through the stem, as the one slice did."""
+    build = partial(m3lung_slice, 3, backbone="resnet10_compact", multi_task=False, attention=False)
+    colour = shuffled(build((64, 64, 3)))
+    colour.save(tmp_path / "colour.keras")
+    kernel, bias = colour.get_layer("conv1_conv").get_weights()
+    stack = build((64, 64, 5), weights=str(tmp_path / "colour.keras"))
+    spread = stack.get_layer("conv1_conv").get_weights()
+    assert spread[0].shape[2] == 5
+    np.testing.assert_allclose(spread[0].sum(axis=2), kernel.sum(axis=2), rtol=1e-5)
+    np.testing.assert_array_equal(spread[1], bias)
+    np.testing.assert_array_equal(spread[0][:, :, 0], spread[0][:, :, 4])
+
+
+def test_a_pytorch_checkpoint_is_sent_to_the_converter(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(InputError, match=r"`tfcovid weights convert` first.*model\.safetensors"):
+        compact(weights=str(tmp_path / "model.safetensors"))

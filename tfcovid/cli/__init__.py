@@ -18,6 +18,7 @@ _COMMANDS = {
     "prepare": "Crop the scans of a manifest once and keep the slices in a store.",
     "train": "Train a config on a manifest and write a bundle.",
     "predict": "Diagnose a scan, or a folder of scans, with a bundle.",
+    "weights": "List pretrained weights, and convert PyTorch checkpoints.",
     "phantom": "Write a cohort of synthetic chest CT with truth.",
 }
 

@@ -8,6 +8,8 @@ def quiet_tensorflow() -> None:
     It writes some of that before its own log level counts, straight to the file descriptor. Errors are not lost:
     they arrive as exceptions.
     """
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        return  # networks and weights work without it
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

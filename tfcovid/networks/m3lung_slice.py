@@ -1,17 +1,18 @@
 import keras
 from keras import layers
 
-from tfcovid.layers import CoordinateMaps, PrototypeLesionMap
+from tfcovid.layers import CoordinateMaps, ImageNetScale, PrototypeLesionMap
+from tfcovid.networks.arguments import check_shape, check_variant
 from tfcovid.networks.resnet import RESNETS, resnet_stage, resnet_stem
-
-# What keras.applications subtracts from 0-255 pixels before its ResNets, blue, green, red.
-_IMAGENET_MEAN = (103.939, 116.779, 123.68)
+from tfcovid.networks.weights import load_weights
 
 
 def m3lung_slice(
     classes: int,
     input_shape: tuple[int, int, int] = (512, 512, 1),
     backbone: str = "resnet50",
+    *,
+    weights: str | None = None,
     multi_task: bool = True,
     attention: bool = True,
     coordinates: bool = True,
@@ -24,8 +25,8 @@ def m3lung_slice(
     and makes an attention map; F3, that map and three coordinate maps enter the fourth stage, whose pooled output
     F4 names the disease. The three switches are the paper's ablations (Table V); all off is a plain ResNet.
 
-    Input: `(batch, height, width, channels)` in [0, 1], a slice after window levelling. One channel is repeated
-    to the three that ImageNet weights expect, which is exact; three are taken as blue, green, red.
+    Input: `(batch, height, width, channels)` in [0, 1], a slice after window levelling; three channels are red,
+    green, blue.
     Output, a dictionary:
         "disease": `(batch, classes)` probabilities, class 0 the healthy one.
         "lesion": `(batch, 2)` probabilities without and with lesion (with `multi_task`).
@@ -34,19 +35,16 @@ def m3lung_slice(
 
     Raises:
         ValueError: an unknown backbone, or attention without the classifier that makes it.
+        InputError: weights that do not fit, see `load_weights`.
     """
-    if backbone not in RESNETS:
-        raise ValueError(f"backbone is one of {', '.join(RESNETS)}. Received: backbone={backbone!r}")
+    check_variant(backbone, RESNETS, "backbone")
+    check_shape(input_shape, classes)
     if attention and not multi_task:
         raise ValueError("the attention map comes from the lesion classifier: attention needs multi_task.")
-    if input_shape[-1] not in (1, 3):
-        raise ValueError(f"a slice has 1 or 3 channels. Received: input_shape={input_shape}")
 
     variant = RESNETS[backbone]
     inputs = keras.Input(input_shape, name="slice")
-    x = layers.Concatenate(name="grey_to_rgb")([inputs] * 3) if input_shape[-1] == 1 else inputs
-    x = layers.Rescaling(255.0, offset=[-mean for mean in _IMAGENET_MEAN], name="imagenet_scale")(x)
-    x = resnet_stem(x, variant)
+    x = resnet_stem(ImageNetScale(variant.convention, name="imagenet")(inputs), variant)
     for stage in (1, 2, 3):
         x = resnet_stage(x, variant, stage)
 
@@ -67,4 +65,6 @@ def m3lung_slice(
     outputs["features"] = layers.Concatenate(name="features", dtype="float32")(pooled)
     x = layers.Dropout(dropout, name="dropout")(pooled[1]) if dropout else pooled[1]
     outputs["disease"] = layers.Dense(classes, "softmax", name="disease", dtype="float32")(x)
-    return keras.Model(inputs, outputs, name="m3lung_slice")
+    network = keras.Model(inputs, outputs, name="m3lung_slice")
+    load_weights(network, backbone, weights, own=("prototypes",), stem="conv1_conv")
+    return network

@@ -14,7 +14,7 @@ from tfcovid.data.manifest import slice_targets
 from tfcovid.data.prepare import Prepared, read_record
 from tfcovid.into_place import into_place
 from tfcovid.layers import RandomWindowLevel
-from tfcovid.networks import load_backbone_weights, m3lung_slice, weights_hash, windowed
+from tfcovid.networks import m3lung_slice, weights_hash, windowed
 from tfcovid.progress import with_progress
 from tfcovid.training.fit_stage import compile_for, fit_stage
 
@@ -69,12 +69,7 @@ def extract_features(
 
 def _training_graph(config: Config, steps: int) -> keras.Model:
     slice_net, stage = config.slice_net, config.slice_training
-    network = m3lung_slice(
-        len(config.labels),
-        (*config.crop.size, 1),
-        **slice_net.model_dump(exclude={"weights"}),
-    )
-    load_backbone_weights(network, slice_net.backbone, slice_net.weights)
+    network = m3lung_slice(len(config.labels), (*config.crop.size, 1), **slice_net.model_dump())
     inputs = keras.Input((*config.crop.size, 1), dtype="int16", name="hu")
     x = RandomWindowLevel(*config.window.train, config.window.width, seed=config.seed, name="window")(inputs)
     # One layer an axis: RandomFlip's "horizontal_and_vertical" draws once for both.

@@ -1,0 +1,52 @@
+"""Where published weights of each variant come from. Nothing is fetched before it is asked for."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+_TIMM = "https://huggingface.co/timm/{name}/resolve/main/model.safetensors"
+
+
+@dataclass(frozen=True)
+class Source:
+    where: str  # "keras" for keras.applications, or "timm"
+    name: str  # of the function of keras.applications, or of timm's checkpoint
+    family: str  # the file under `networks/convert/` that reads timm's layout, or the builder
+    licence: str = "Apache-2.0"
+
+    def fetch(self, weights: str = "imagenet") -> dict[str, list[np.ndarray]]:
+        """The arrays of each layer without the head; downloads into Keras's cache where `weights` is "imagenet"."""
+        if self.where == "keras":
+            build = getattr(keras.applications, self.name)
+            model = build(include_top=False, weights=weights, input_shape=(None, None, 3))
+            return {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+        from tfcovid.networks.convert import convert_tensors, read_checkpoint
+
+        file = keras.utils.get_file(f"{self.name}.safetensors", _TIMM.format(name=self.name), cache_subdir="models")
+        arrays = convert_tensors(self.family, read_checkpoint(file))
+        arrays.pop("disease", None)  # the classes of ImageNet
+        return arrays
+
+
+SOURCES = {
+    "resnet50": Source("keras", "ResNet50", "resnet"),
+    "resnet101": Source("keras", "ResNet101", "resnet"),
+    "resnet18_timm": Source("timm", "resnet18.a1_in1k", "resnet"),
+    "resnet34_timm": Source("timm", "resnet34.a1_in1k", "resnet"),
+    "resnet50_timm": Source("timm", "resnet50.a1_in1k", "resnet"),
+    "resnet101_timm": Source("timm", "resnet101.a1h_in1k", "resnet"),
+    "densenet121": Source("keras", "DenseNet121", "densenet"),
+    "densenet169": Source("keras", "DenseNet169", "densenet"),
+    "densenet201": Source("keras", "DenseNet201", "densenet"),
+    **{f"efficientnet_b{i}": Source("keras", f"EfficientNetB{i}", "efficientnet") for i in range(8)},
+    "efficientnet_b0_timm": Source("timm", "efficientnet_b0.ra_in1k", "efficientnet"),
+    "efficientnet_b1_timm": Source("timm", "efficientnet_b1.ft_in1k", "efficientnet"),
+    "efficientnet_b2_timm": Source("timm", "efficientnet_b2.ra_in1k", "efficientnet"),
+    "efficientnet_b3_timm": Source("timm", "efficientnet_b3.ra2_in1k", "efficientnet"),
+    "efficientnet_b4_timm": Source("timm", "efficientnet_b4.ra2_in1k", "efficientnet"),
+    "efficientnet_b5_timm": Source("timm", "efficientnet_b5.sw_in12k_ft_in1k", "efficientnet"),
+    "eca_nfnet_l0": Source("timm", "eca_nfnet_l0.ra2_in1k", "eca_nfnet"),
+    "eca_nfnet_l1": Source("timm", "eca_nfnet_l1.ra2_in1k", "eca_nfnet"),
+    "eca_nfnet_l2": Source("timm", "eca_nfnet_l2.ra3_in1k", "eca_nfnet"),
+}

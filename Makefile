@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint format build clean
+.PHONY: demo test test-all test-backends parity lint format build clean
 
 demo: .venv/installed
 	$(BIN)/tfcovid demo
@@ -14,6 +14,16 @@ test: .venv/installed-dev
 
 test-all: .venv/installed-dev
 	$(BIN)/python -m pytest -m ""
+
+# The rooms that run on every Keras backend.
+KERAS_ROOMS := tests/layers tests/losses tests/metrics tests/networks
+
+test-backends: .venv/installed-parity
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(KERAS_ROOMS)
+	KERAS_BACKEND=torch $(BIN)/python -m pytest $(KERAS_ROOMS)
+
+parity: .venv/installed-parity
+	$(BIN)/python benchmarks/parity.py
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
@@ -37,6 +47,10 @@ build: .venv/installed-dev
 
 .venv/installed-dev: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@
+
+.venv/installed-parity: .venv/installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[parity]"
 	touch $@
 
 clean:

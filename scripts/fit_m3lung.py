@@ -1,6 +1,6 @@
 """Trains the slice network of M3Lung-Sys on a folder of slice images, with plain Keras.
 
-    python scripts/fit_slices.py IMAGES --healthy NAME -o slices.keras
+    python scripts/fit_m3lung.py IMAGES --healthy NAME -o slices.keras
 
 IMAGES holds one folder of PNG or JPEG a class. The split here is by image and only watches the training: with several
 images a patient, the validation figures are too good.
@@ -11,7 +11,26 @@ from pathlib import Path
 
 import keras
 
+from tfcovid.metrics import MacroF1
 from tfcovid.networks import m3lung_slice
+
+
+def fit(train, val, classes: int, size: int, backbone: str, epochs: int) -> keras.Model:
+    """`train` and `val` are `tf.data` of slices `(batch, size, size, 1)` in [0, 1] and labels, 0 the healthy one."""
+
+    def with_both_targets(images, target):
+        return images, {"disease": target, "lesion": keras.ops.cast(target > 0, "int32")}
+
+    network = m3lung_slice(classes, (size, size, 1), backbone)
+    heads = {name: network.output[name] for name in ("disease", "lesion")}
+    model = keras.Model(network.input, heads)
+    model.compile(
+        keras.optimizers.Adam(1e-3),
+        loss=dict.fromkeys(heads, "sparse_categorical_crossentropy"),
+        metrics={"disease": ["accuracy", MacroF1(classes)], "lesion": ["accuracy"]},
+    )
+    model.fit(train.map(with_both_targets), validation_data=val.map(with_both_targets), epochs=epochs)
+    return network
 
 
 def main() -> None:
@@ -28,30 +47,19 @@ def main() -> None:
     if options.healthy not in classes:
         parser.error(f"--healthy is one of {', '.join(classes)}")
     classes.sort(key=lambda name: name != options.healthy)
-    train, val = keras.utils.image_dataset_from_directory(
-        options.images,
-        class_names=classes,
-        color_mode="grayscale",
-        image_size=(options.size, options.size),
-        batch_size=32,
-        validation_split=0.2,
-        subset="both",
-        seed=0,
+    train, val = (
+        data.map(lambda images, target: (images / 255.0, target))
+        for data in keras.utils.image_dataset_from_directory(
+            options.images,
+            class_names=classes,
+            color_mode="grayscale",
+            image_size=(options.size, options.size),
+            validation_split=0.2,
+            subset="both",
+            seed=0,
+        )
     )
-
-    def with_both_targets(images, target):
-        return images / 255.0, {"disease": target, "lesion": keras.ops.cast(target > 0, "int32")}
-
-    network = m3lung_slice(len(classes), (options.size, options.size, 1), options.backbone)
-    heads = {name: network.output[name] for name in ("disease", "lesion")}
-    model = keras.Model(network.input, heads)
-    model.compile(
-        keras.optimizers.Adam(1e-3),
-        loss=dict.fromkeys(heads, "sparse_categorical_crossentropy"),
-        metrics={name: ["accuracy"] for name in heads},
-    )
-    model.fit(train.map(with_both_targets), validation_data=val.map(with_both_targets), epochs=options.epochs)
-    network.save(options.output)
+    fit(train, val, len(classes), options.size, options.backbone, options.epochs).save(options.output)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Runs the tests that report a largest difference (all of them by default, those o
 they print. Comparisons whose peer is not installed are listed as such; the extra `parity` brings all peers.
 """
 
+import ast
 import os
 import re
 import subprocess
@@ -16,16 +17,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PEERS = ("tensorflow", "keras", "torch", "jax", "timm", "monai", "keras-hub", "scikit-learn")
+_REPORTS = re.compile(r"\b(report|assert_same_as_timm)\(")
 _LINE = re.compile(r"parity \| (?P<what>.+) \| (?P<peer>.+) \| (?P<difference>\S+) \| (?P<size>\S+)$")
 
 
 def main() -> None:
-    tests = sys.argv[1:] or [
-        str(path.relative_to(ROOT))
-        for room in ("layers", "losses", "metrics", "networks")
-        for path in sorted((ROOT / "tests" / room).rglob("test_*.py"))
-        if "parity import report" in path.read_text(encoding="utf-8")
-    ]
+    tests = sys.argv[1:] or _reporting_tests()
     command = [sys.executable, "-m", "pytest", "-m", "", "-s", "-rs", *tests]
     run = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}, capture_output=True, text=True
@@ -46,6 +43,16 @@ def main() -> None:
     (ROOT / "docs" / "parity.md").write_text(
         _PAGE.format(versions=_versions(), date=date.today(), table=table), "utf-8"
     )
+
+
+def _reporting_tests() -> list[str]:
+    found = []
+    for room in ("layers", "losses", "metrics", "networks"):
+        for path in sorted((ROOT / "tests" / room).rglob("test_*.py")):
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.FunctionDef) and _REPORTS.search(ast.unparse(node)):
+                    found.append(f"{path.relative_to(ROOT)}::{node.name}")
+    return found
 
 
 def _versions() -> str:

@@ -26,7 +26,7 @@ def fit(train, val, network: keras.Model, epochs: int) -> keras.Model:
     # Decay pulls kernels only: not biases, nor the gains and norms that set the scale of a layer.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gain", "gamma", "beta"])
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy", MacroF1(classes)])
-    model.fit(train, validation_data=val, epochs=epochs)
+    model.fit(train, validation_data=val, epochs=epochs, shuffle=False)  # the data set shuffles itself
     return network
 
 

@@ -29,7 +29,8 @@ def fit(train, val, classes: int, size: int, backbone: str, epochs: int) -> kera
         loss=dict.fromkeys(heads, "sparse_categorical_crossentropy"),
         metrics={"disease": ["accuracy", MacroF1(classes)], "lesion": ["accuracy"]},
     )
-    model.fit(train.map(with_both_targets), validation_data=val.map(with_both_targets), epochs=epochs)
+    train, val = train.map(with_both_targets), val.map(with_both_targets)
+    model.fit(train, validation_data=val, epochs=epochs, shuffle=False)  # the data set shuffles itself
     return network
 
 

@@ -29,7 +29,8 @@ def fit(train, val, network: keras.Model, epochs: int) -> keras.Model:
         freeze(network, phase["freeze"])
         model.compile(keras.optimizers.Adam(1e-4), "binary_crossentropy", metrics=["accuracy", F1(1), MacroF1()])
         stop = done + max(1, round(epochs * phase["share"]))
-        model.fit(train, validation_data=val, initial_epoch=done, epochs=stop)
+        # The data set shuffles itself.
+        model.fit(train, validation_data=val, initial_epoch=done, epochs=stop, shuffle=False)
         done = stop
     return network
 

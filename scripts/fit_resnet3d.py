@@ -23,7 +23,7 @@ from tfcovid.preprocess import window
 def fit(train, val, network: keras.Model, epochs: int) -> keras.Model:
     """`train` and `val` are `tf.data` of volumes `(batch, slices, height, width, 1)` in [0, 1] and labels."""
     network.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    network.fit(train, validation_data=val, epochs=epochs)
+    network.fit(train, validation_data=val, epochs=epochs, shuffle=False)  # the data set shuffles itself
     return network
 
 
@@ -45,12 +45,14 @@ def main() -> None:
 
     entries, shape = read_manifest(options.manifest), tuple(options.shape)
     labels = sorted({entry.label for entry in entries})
+    generator = np.random.default_rng(0)
 
     def batches(wanted: tuple):
         chosen = [entry for entry in entries if entry.split in wanted]
 
         def read():
-            for entry in chosen:
+            # Anew at every epoch: names are shuffled, not volumes.
+            for entry in generator.permutation(np.array(chosen, object)):
                 yield volume(entry.scan, shape), labels.index(entry.label)
 
         signature = (tf.TensorSpec((*shape, 1)), tf.TensorSpec((), "int32"))

@@ -25,7 +25,7 @@ from tfcovid.preprocess import window
 def fit(train, steps: int, network: keras.Model, epochs: int) -> keras.Model:
     """`train` repeats blocks `(batch, slices, height, width, 3)` in [0, 1] and labels of the same sides."""
     network.compile(keras.optimizers.Adam(5e-4), DiceCrossEntropy(), metrics=[MeanDice()])
-    network.fit(train, steps_per_epoch=steps, epochs=epochs)
+    network.fit(train, steps_per_epoch=steps, epochs=epochs, shuffle=False)  # blocks come in a random order
     return network
 
 

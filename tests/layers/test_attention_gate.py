@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from tests.layers.shared_check import check
+from tests.parity import report
 from tfcovid.layers.attention_gate import AttentionGate
 
 SKIP, GATING, INNER = 4, 6, 5
@@ -90,8 +91,7 @@ def test_normalised_equals_monai(rank):
     with torch.no_grad():
         expected = peer(g=torch.tensor(gating).movedim(-1, 1), x=torch.tensor(skip).movedim(-1, 1)).movedim(1, -1)
     gated, attention = layer(skip, gating)
-    difference = np.abs(np.asarray(gated) - expected.numpy()).max()
-    print(f"AttentionGate {rank}-D, largest difference from MONAI: {difference:.1e}")
+    difference = report(f"AttentionGate, {rank}-D", "MONAI AttentionBlock", gated, expected.numpy())
     assert np.asarray(attention).std() > 0.1
     assert difference < 1e-5
 

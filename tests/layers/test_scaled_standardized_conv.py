@@ -4,6 +4,7 @@ import pytest
 
 from tests.layers.shared_check import check
 from tests.layers.test_grouped_conv import each_group
+from tests.parity import report
 from tfcovid.layers.grouped_conv import GroupedConv2D
 from tfcovid.layers.scaled_standardized_conv import ScaledStandardizedConv2D
 
@@ -87,8 +88,7 @@ def test_equal_channels_through_the_spread_kernel_are_what_colours_were(channels
     grey = x[..., :1]
     expected = keras.ops.convert_to_numpy(colours(np.repeat(grey, 3, axis=-1)))
     found = keras.ops.convert_to_numpy(spread(np.repeat(grey, channels, axis=-1)))
-    away = np.abs(found - expected).max()
-    print(f"{channels} channels: largest difference {away:.1e} at a spread of {expected.std():.2f}")
+    report(f"ScaledStandardizedConv2D spread over {channels} channels", "the same on RGB", found, expected)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 

@@ -5,6 +5,7 @@ import pytest
 from tests.layers.shared_check import check
 from tests.networks.settled import settled
 from tests.networks.timm_models import timm_model, timm_tensors
+from tests.parity import report
 from tfcovid.errors import InputError
 from tfcovid.networks.aggregator import AGGREGATORS, aggregator
 from tfcovid.networks.convert.resnet import from_timm
@@ -130,7 +131,7 @@ def test_eff_mix_conv_equals_the_public_definition(axis):
         network.get_layer(name).set_weights(arrays)
     network.get_layer("mix").set_weights([mix.weight.detach().numpy().transpose(2, 1, 0), mix.bias.detach().numpy()])
     found = run(network, {"features": features, "slice_mask": np.ones((2, 100), bool)})
-    print("largest difference", np.abs(found - expected).max(), "of", np.abs(expected).max())
+    report(f"eff_mix_conv_{axis}", "PyTorch Conv1d and timm resnet18", found, expected)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 

@@ -5,6 +5,7 @@ import pytest
 from tests.layers.shared_check import check
 from tests.networks.keras_peers import keras_peer, write_as_published
 from tests.networks.settled import settled
+from tests.parity import report
 from tfcovid.networks.arguments import embedding
 from tfcovid.networks.densenet import DENSENETS, densenet
 
@@ -46,8 +47,7 @@ def test_equals_keras_applications(variant, tmp_path):
         expected = model(keras.applications.densenet.preprocess_input(255 * images))
         expected = np.mean(keras.ops.convert_to_numpy(expected), axis=(1, 2))
         found = keras.ops.convert_to_numpy(network(images))
-        away = np.abs(found - expected).max()
-        print(f"{variant} {images.shape}: largest difference {away:.1e} at a spread of {expected.std():.2f}")
+        report(f"{variant} features, {images.shape[1:3]}", "keras.applications", found, expected)
         assert expected.std() > 0.1
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 

@@ -5,6 +5,7 @@ import pytest
 from tests.layers.shared_check import check
 from tests.networks.keras_peers import keras_peer, write_as_published
 from tests.networks.settled import settled
+from tests.parity import report
 from tfcovid.networks.arguments import embedding
 from tfcovid.networks.resnet import RESNETS, ResNetVariant, resnet, resnet_stage, resnet_stem
 
@@ -110,7 +111,7 @@ def test_equals_keras_applications(variant, peer, tmp_path):
         pixels = keras.applications.resnet.preprocess_input(255 * images)
         expected = np.mean(keras.ops.convert_to_numpy(model(pixels)), axis=(1, 2))
         found = keras.ops.convert_to_numpy(network(images))
-        print(f"{variant} {images.shape}: largest difference {np.abs(found - expected).max():.1e} of {expected.std()}")
+        report(f"{variant} features, {images.shape[1:3]}", "keras.applications", found, expected)
         assert expected.std() > 0.05
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.layers.shared_check import check
 from tests.networks.settled import settled
+from tests.parity import report
 from tfcovid import InputError
 from tfcovid.networks.resnet3d import RESNETS_3D, ResNet3DVariant, resnet3d
 
@@ -81,7 +82,8 @@ def test_equals_monai(row):
 
     # Odd sides as well: "same" and symmetric padding differ on even ones alone.
     shape = (17, 32, 40, 2)
-    network = resnet3d(5, shape, row)
+    # Logits, as a softmax may have run to its ends.
+    network = resnet3d(5, shape, row, activation=None)
     generator = np.random.default_rng(0)
     x = scans(shape, 6)
     settled(network, x)
@@ -109,11 +111,10 @@ def test_equals_monai(row):
     peer.fc.weight.data.copy_(torch.tensor(kernel.T))
     peer.fc.bias.data.copy_(torch.tensor(bias))
     with torch.no_grad():
-        expected = torch.softmax(peer(torch.tensor(x).movedim(-1, 1)), -1).numpy()
-    found = np.asarray(network(x))
-    print(f"{row}: largest difference from MONAI {np.abs(found - expected).max():.1e}")
-    assert expected.std() > 0.01
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+        expected = peer(torch.tensor(x).movedim(-1, 1)).numpy()
+    difference = report(f"resnet3d {row.blocks} logits", "MONAI", network(x), expected) / expected.std()
+    assert expected.std(axis=0).min() > 0.05
+    assert difference < 1e-4
 
 
 def test_any_scan_and_any_channels(volumes):

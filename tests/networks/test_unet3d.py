@@ -6,6 +6,7 @@ import pytest
 
 from tests.layers.shared_check import check
 from tests.networks.settled import settled
+from tests.parity import report
 from tfcovid import InputError
 from tfcovid.networks.unet3d import UNet3DVariant, unet3d
 
@@ -125,7 +126,7 @@ def test_equals_a_plain_pytorch_definition(padding, shape):
     with torch.no_grad():
         expected = peer.eval()(torch.tensor(x).movedim(-1, 1)).movedim(1, -1).numpy()
     found = np.asarray(network(x))
-    print(f"unet3d, {padding}: largest difference from PyTorch {np.abs(found - expected).max():.1e}")
+    report(f"unet3d, padding {padding}", "a plain PyTorch definition", found, expected)
     assert found.shape == expected.shape
     assert expected.std() > 0.03
     np.testing.assert_allclose(found, expected, atol=1e-4)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.parity import report
 from tfcovid import InputError
 from tfcovid.networks import m3lung_slice
 
@@ -51,7 +52,9 @@ def test_bottleneck_trunk_equals_keras_applications(backbone, build, trunk_weigh
     f3, f4 = keras.Model(peer.input, [peer.get_layer(f3).output, peer.output])(pixels)
     expected = np.concatenate([np.mean(f3, axis=(1, 2)), np.mean(f4, axis=(1, 2))], axis=-1)
     assert expected.std() > 0.05
-    np.testing.assert_allclose(network(slices)["features"], expected, rtol=1e-3, atol=1e-4)
+    found = network(slices)["features"]
+    report(f"m3lung_slice features, {backbone}", "keras.applications", found, expected)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 
     for name in ("conv5_block1_0_conv", "conv5_block1_1_conv"):
         kernel, there = network.get_layer(name).get_weights()[0], peer.get_layer(name).get_weights()[0]

@@ -43,8 +43,8 @@ def res_dense(
     A convolution without activation brings a branch to the channels of the last backbone where the two can be added
     only so: 2048 of ResNet-101 to 1024 of DenseNet-121. The paper does not say the kernel's size; 1 here.
 
-    All backbones see the same tensor, which is what none of them saw on ImageNet: their first layers have to be trained
-    too, as in the paper's second phase, see `tfcovid.networks.freeze`.
+    All backbones see the same tensor, scaled as none of them saw it on ImageNet. The paper trains in two phases, with
+    all layers of the backbones frozen and then with the first 100 of each, see `tfcovid.networks.freeze`.
 
     Input: `(batch, height, width, channels)` in [0, 1]; three channels are red, green, blue. The sides should divide
     by 32: DenseNets round halves of odd sides down, ResNets up.

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 
 from tests.networks.timm_models import timm_tensors
+from tests.parity import report
 from tfcovid.networks.build import build
 from tfcovid.networks.convert.convert import convert_checkpoint
 
@@ -34,9 +35,6 @@ def assert_same_as_timm(variant: str, model, tmp_path, sides=((64, 64), (61, 39)
             expected = [model.forward_head(maps, pre_logits=True).numpy(), model.forward_head(maps).numpy()]
         for name, found, right in zip(("features", "logits"), network(slices), expected, strict=True):
             found = keras.ops.convert_to_numpy(found)
-            away = np.abs(found - right).max()
-            print(
-                f"{variant} {height} x {width} {name}: largest difference {away:.1e} at a spread of {right.std():.2f}"
-            )
+            report(f"{variant} {name}, {(height, width)}", "timm", found, right)
             assert right.std() > 0.05
             np.testing.assert_allclose(found, right, rtol=1e-3, atol=1e-4 * right.std() + 1e-5)

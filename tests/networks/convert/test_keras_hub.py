@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.parity import report
 from tfcovid import InputError
 from tfcovid.networks import build
 from tfcovid.networks.convert import HUB_PRESETS, from_hub
@@ -54,7 +55,7 @@ def test_a_preset_gives_the_features_that_it_gives_at_kerashub(variant, tmp_path
     maps = keras.ops.convert_to_numpy(peer(((slices - MEAN) / DEVIATION).astype("float32")))
     expected = maps.mean(axis=(1, 2))
     found = keras.ops.convert_to_numpy(keras.Model(network.input, network.get_layer("features").output)(slices))
-    print(f"{variant} and KerasHub: largest difference {np.abs(found - expected).max():.1e} of {expected.std():.2g}")
+    report(f"{variant} features", "KerasHub", found, expected)
     assert expected.std() > 0
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * expected.std())
 

@@ -4,6 +4,7 @@ import pytest
 
 from tests.networks.convert.same_as_timm import assert_same_as_timm
 from tests.networks.timm_models import timm_model, timm_tensors
+from tests.parity import report
 from tfcovid.errors import InputError
 from tfcovid.networks.convert.resnet import from_timm
 from tfcovid.networks.resnet import resnet
@@ -74,7 +75,7 @@ def test_resnet18_equals_a_plain_definition_in_pytorch():
     for layer, arrays in from_timm(timm_tensors(model)).items():
         network.get_layer(layer).set_weights(arrays)
     found = keras.ops.convert_to_numpy(network(slices))
-    print(f"largest difference {np.abs(found - expected).max():.1e} at a spread of {expected.std():.2f}")
+    report("resnet18_timm", "a plain PyTorch definition", found, expected)
     assert expected.std() > 0.1
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 

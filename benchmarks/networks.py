@@ -63,7 +63,11 @@ ROWS = {
         lambda t: t.timm_network("resnet50", 3),
     ),
     "unet3d": Row(
-        (120, 136, 136, 3), 1, lambda n, shape: n.unet3d(2, shape, **_LOGITS), lambda t: t.unet3d(2), labels=2
+        (116, 132, 132, 3),
+        1,
+        lambda n, shape: n.unet3d(2, shape, padding="valid", **_LOGITS),
+        lambda t: t.unet3d(2),
+        labels=2,
     ),
     "resnet3d18": Row(
         (64, 128, 128, 1), 2, lambda n, shape: n.resnet3d(4, shape, **_LOGITS), lambda t: t.resnet3d(4), 1

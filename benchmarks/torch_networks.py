@@ -21,7 +21,7 @@ def timm_network(name: str, classes: int) -> nn.Module:
 
 
 def unet3d(classes: int) -> nn.Module:
-    return torch_unet3d(torch, (64, 128, 256, 512), 3, classes, "same")
+    return torch_unet3d(torch, (64, 128, 256, 512), 3, classes, "valid")
 
 
 def resnet3d(classes: int) -> nn.Module:

@@ -15,6 +15,13 @@ import numpy as np
 
 _BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
 
+# JAX compiles the start value of every new shape of kernel for seconds; what it made once is kept.
+_JAX_CACHE = {
+    "JAX_COMPILATION_CACHE_DIR": str(Path(tempfile.gettempdir()) / "tfcovid-tests-jax"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+
 # Knows of tfcovid only what a user's process would: the layers' names.
 _READER = """
 import pickle, sys
@@ -138,7 +145,7 @@ def _reader(backend):
         reader = subprocess.Popen(
             [sys.executable, "-c", _READER],
             cwd=Path(__file__).parents[2],
-            env={**os.environ, "KERAS_BACKEND": backend},
+            env={**os.environ, "KERAS_BACKEND": backend, **_JAX_CACHE},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -145,5 +145,6 @@ def test_refusals_name_the_fix(change, says):
 @pytest.mark.parametrize(("variant", "classes", "channels"), [("resnet10_compact", 4, 1), ("tiny", 1, 3)])
 def test_shared_check(variant, classes, channels, tmp_path, monkeypatch):
     monkeypatch.setitem(RESNETS, "tiny", TINY_BOTTLENECK)
-    slices = np.random.default_rng(0).uniform(size=(4, 48, 48, channels)).astype("float32")
-    check(lambda: settled(resnet(classes, (48, 48, channels), variant), slices), slices, tmp_path, tflite=True)
+    # Smaller sides leave the last norms a handful of pixels to settle on, and half precision far off.
+    slices = np.random.default_rng(0).uniform(size=(4, 96, 80, channels)).astype("float32")
+    check(lambda: settled(resnet(classes, (96, 80, channels), variant), slices), slices, tmp_path, tflite=True)

@@ -9,10 +9,10 @@ class AttentionGate(keras.layers.Layer):
     """Additive attention on a skip connection: lets through what the coarser, more knowing features ask for.
 
     attention = sigmoid(psi(relu(theta(skip) + phi(gating)))), gated = attention * skip, where psi and phi are
-    convolutions of size 1 and theta is one of size and stride `stride` (Oktay et al., 2018, section 2.1; Schlemper et
-    al., 2019, section 3.2). With `stride` 2 the attention is found on the coarse grid of the decoder's features and
-    enlarged linearly, as the authors have it; with 1 the gating signal was enlarged before. Their further convolution
-    behind the product is left out, as a convolution follows in any U-Net.
+    convolutions of size 1 and theta is one of size and stride `stride` (Oktay et al., 2018; Schlemper et al., 2019).
+    With `stride` 2 the attention is found on the coarse grid of the decoder's features and enlarged linearly, as the
+    authors' code has it; with 1 the gating signal was enlarged before. Their further convolution behind the product is
+    left out, as a convolution follows in any U-Net.
 
     Input: skip `(batch, [slices,] height, width, channels)`, and gating with any number of channels and the same
     sides, or with `stride` 2 half of them.

@@ -1,6 +1,8 @@
 # Every target makes its own set-up in .venv and can be repeated.
 PYTHON ?= python3
 BIN := .venv/bin
+# A process a core; the tests of a file stay together, for what they share takes long to make.
+PARALLEL := -n auto --dist loadfile
 
 .PHONY: demo test test-all test-backends parity lint format build clean
 
@@ -10,17 +12,17 @@ demo: .venv/installed
 test: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-all: .venv/installed-dev
-	$(BIN)/python -m pytest -m ""
+	$(BIN)/python -m pytest -m "" $(PARALLEL)
 
 # The rooms that run on every Keras backend.
 KERAS_ROOMS := tests/layers tests/losses tests/metrics tests/networks
 
 test-backends: .venv/installed-parity
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(KERAS_ROOMS)
-	KERAS_BACKEND=torch $(BIN)/python -m pytest $(KERAS_ROOMS)
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PARALLEL) $(KERAS_ROOMS)
+	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PARALLEL) $(KERAS_ROOMS)
 
 parity: .venv/installed-parity
 	$(BIN)/python benchmarks/parity.py

@@ -69,5 +69,6 @@ def test_refusals_name_the_fix(change, says):
 @pytest.mark.slow
 @pytest.mark.parametrize(("classes", "channels"), [(4, 1), (1, 3)])
 def test_shared_check(classes, channels, tmp_path):
-    slices = np.random.default_rng(0).uniform(size=(2, 32, 32, channels)).astype("float32")
-    check(lambda: settled(densenet(classes, (32, 32, channels)), slices), slices, tmp_path, tflite=True)
+    # Smaller sides leave the last norms a handful of pixels to settle on, and float32 itself far off.
+    slices = np.random.default_rng(0).uniform(size=(4, 96, 80, channels)).astype("float32")
+    check(lambda: settled(densenet(classes, (96, 80, channels)), slices), slices, tmp_path, tflite=True)

@@ -96,7 +96,7 @@ def efficientnet(
         dropout: before the head; the paper has 0.2, 0.2, 0.3, 0.3, 0.4, 0.4, 0.5, 0.5 from B0 to B7.
         drop_path: probability of dropping a block's branch in training (stochastic depth), rising linearly from 0 at
             the first block to this behind the last. `keras.applications` and the paper have 0.2, timm 0 unless asked
-            otherwise; eff-mix-conv trained B3 with 0.2 and a dropout of 0.3.
+            otherwise; eff-mix-conv trained B3 with 0.2.
 
     Raises:
         ValueError: an unknown variant, or a shape or class count that no network can have.

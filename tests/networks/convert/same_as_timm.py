@@ -37,4 +37,6 @@ def assert_same_as_timm(variant: str, model, tmp_path, sides=((64, 64), (61, 39)
             found = keras.ops.convert_to_numpy(found)
             report(f"{variant} {name}, {(height, width)}", "timm", found, right)
             assert right.std() > 0.05
-            np.testing.assert_allclose(found, right, rtol=1e-3, atol=1e-4 * right.std() + 1e-5)
+            # A hundred layers come to a thousandth of the spread in float32, twice the epsilon to thirty thousandths, a
+            # pixel off to many times the spread.
+            np.testing.assert_allclose(found, right, rtol=1e-3, atol=1e-3 * right.std())

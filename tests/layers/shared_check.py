@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-_BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
+BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
 
 # JAX compiles the start value of every new shape of kernel for seconds; what it made once is kept.
 _JAX_CACHE = {
@@ -56,8 +56,8 @@ def check(make, inputs, tmp_path, without_gradient=(), tflite=False):
     _gradient_reaches_every_weight(model, inputs, without_gradient)
     model.save(tmp_path / "model.keras")
     (tmp_path / "inputs.pickle").write_bytes(pickle.dumps(inputs))
-    for backend in _BACKENDS:
-        _survives_a_fresh_process(backend, expected, tmp_path)
+    for backend in BACKENDS:
+        _assert_equal(read_elsewhere(backend, tmp_path), expected)
     if keras.backend.backend() == "tensorflow":
         _runs_when_exported(model, inputs, expected, tmp_path)
         if tflite:
@@ -126,15 +126,16 @@ def _gradients(model, weights, inputs, directions):
     return [one for one, weight in zip(found, model.trainable_variables, strict=True) if id(weight) in chosen]
 
 
-def _survives_a_fresh_process(backend, expected, tmp_path):
+def read_elsewhere(backend, folder):
+    """What `model.keras` in that folder gives for `inputs.pickle` beside it, in a fresh process of that backend."""
     reader, complaints = _reader(backend)
-    reader.stdin.write(f"{tmp_path}\n")
+    reader.stdin.write(f"{folder}\n")
     reader.stdin.flush()
     if reader.stdout.readline() != "read\n":
         _reader.cache_clear()
         reader.wait()
         raise AssertionError(f"a fresh process with {backend} could not read the model:\n{complaints.read_text()}")
-    _assert_equal(pickle.loads((tmp_path / "outputs.pickle").read_bytes()), expected)
+    return pickle.loads((folder / "outputs.pickle").read_bytes())
 
 
 @functools.cache

@@ -32,6 +32,9 @@ class Source:
 SOURCES = {
     "resnet50": Source("keras", "ResNet50", "resnet"),
     "resnet101": Source("keras", "ResNet101", "resnet"),
+    # Only as backbones of Res-Dense stacking, which nests them.
+    "resnet50v2": Source("keras", "ResNet50V2", "resnet"),
+    "resnet101v2": Source("keras", "ResNet101V2", "resnet"),
     "resnet18_timm": Source("timm", "resnet18.a1_in1k", "resnet"),
     "resnet34_timm": Source("timm", "resnet34.a1_in1k", "resnet"),
     "resnet50_timm": Source("timm", "resnet50.a1_in1k", "resnet"),

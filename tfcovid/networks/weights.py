@@ -165,4 +165,6 @@ def _spread(arrays: list[np.ndarray], channels: int) -> list[np.ndarray]:
 
 
 def _shapes(arrays: list[np.ndarray] | None) -> str:
-    return "nothing" if arrays is None else ", ".join(str(array.shape) for array in arrays)
+    if arrays is None:
+        return "nothing"
+    return ", ".join(str(array.shape) for array in arrays[:4]) + (", ..." if len(arrays) > 4 else "")

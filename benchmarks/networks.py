@@ -231,18 +231,20 @@ def _megabytes() -> float:
 
 
 def _gmacs(network) -> float:
-    """Multiply-adds of the convolutions and dense layers for one sample, in 10^9."""
+    """Multiply-adds of the convolutions and dense layers for one sample, in 10^9; those inside gates are left out."""
     import keras
     import numpy as np
 
     total = 0
-    for layer in network._flatten_layers(include_self=False):
+    for layer in network.layers:
         kernel = getattr(layer, "kernel", None)
-        if kernel is None or isinstance(layer, keras.Model) or len(kernel.shape) < 2:
-            continue
-        transposed = "Transpose" in type(layer).__name__
-        tensor = layer.input if transposed else layer.output
-        total += np.prod(tensor.shape[1:-1], dtype=float) * np.prod(kernel.shape, dtype=float)
+        if isinstance(layer, keras.Model):
+            # It takes any sides; here it sees those of the network it is in.
+            sides = keras.Input((*network.input_shape[1:-1], layer.input_shape[-1]))
+            total += 1e9 * _gmacs(keras.models.clone_model(layer, input_tensors=sides))
+        elif kernel is not None and len(kernel.shape) > 1:
+            tensor = layer.input if "Transpose" in type(layer).__name__ else layer.output
+            total += np.prod(tensor.shape[1:-1], dtype=float) * np.prod(kernel.shape, dtype=float)
     return total / 1e9
 
 

@@ -57,7 +57,7 @@ def test_every_ablation_has_the_outputs_it_documents(multi_task, attention, coor
         shapes |= {"lesion": (2, 2), "lesion_map": (2, 4, 4, 1)}
     assert {name: tuple(output.shape) for name, output in outputs.items()} == shapes
     for name in {"disease", "lesion"} & set(outputs):
-        np.testing.assert_allclose(np.sum(outputs[name], axis=-1), 1, rtol=1e-5)
+        np.testing.assert_allclose(np.asarray(outputs[name]).sum(axis=-1), 1, rtol=1e-5)
     assert network.get_layer("conv5_block1_1_conv").kernel.shape[2] == 64 + extra
 
 
@@ -72,7 +72,7 @@ def test_stage_4_sees_the_features_the_attention_and_the_coordinates(slices):
     np.testing.assert_allclose(joined[0, :, 0, 66], [-1, -1 / 3, 1 / 3, 1], rtol=1e-5)
     np.testing.assert_allclose(joined[0, 0, 0, 67], 2**0.5, rtol=1e-5)
     outputs = network(slices)
-    np.testing.assert_allclose(outputs["features"][:, :64], np.mean(f3, axis=(1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(outputs["features"][:, :64], np.asarray(f3).mean(axis=(1, 2)), rtol=1e-5)
 
 
 def test_one_channel_is_three_times_the_same(slices):

@@ -3,7 +3,7 @@
     python scripts/fit_eff_mix_conv.py MANIFEST -o scans.keras
 
 MANIFEST is a CSV with the columns scan, patient and label, as `tfcovid index` writes it; the labels' order is
-alphabetical. All scans are trained on: it shows the two stages, `tfcovid train` does the bookkeeping.
+alphabetical. All scans are trained on, and their chosen slices held in memory: it shows the two stages.
 """
 
 import argparse

@@ -1,12 +1,12 @@
 """One small phantom cohort, its store and one trained bundle, made once for all tests that need them."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
-import keras
 import pytest
 
-if keras.backend.backend() == "torch":
+if os.environ.get("KERAS_BACKEND") == "torch":
     import torch
 
     # Outputs of layers remember their gradients, and then refuse to become arrays.

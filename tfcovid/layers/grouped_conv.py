@@ -6,8 +6,8 @@ from keras import ops
 class GroupedConv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D` with `groups`, the same weights and the same result, each group convolved by itself.
 
-    On TensorFlow, Keras hands grouped convolutions to XLA, which on a CPU is up to 10 times slower, and 30 times and
-    more in the gradient, and compiles again at every call outside a graph.
+    On TensorFlow, Keras hands grouped convolutions to XLA, which on a CPU is far slower, in the gradient most of all,
+    and compiles again at every call outside a graph: `benchmarks/grouped_conv.py`.
 
     Input: `(batch, height, width, channels)`; groups divide channels and filters.
     Output: `(batch, height, width, filters)`.

@@ -25,7 +25,8 @@ def load_weights(
     The head "disease", and the layers in `own`, which no published network has, are taken where the source has them in
     the same shape, and otherwise keep their random start. A network of one or three channels fits as it is
     (`ImageNetScale` repeats one to three, which is exact). Of k other channels, each gets the sum of the stem's three
-    kernels over k: exact where all channels show the same. Where any other convolution has more input channels than
+    kernels over k, and `ImageNetScale` one scale for what colours have three: near to grey RGB where all channels show
+    the same, not equal. Where any other convolution has more input channels than
     the source, the further ones (the lesion map and the coordinates of M3Lung-Sys) start at zero.
 
     Args:

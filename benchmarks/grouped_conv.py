@@ -2,7 +2,8 @@
 
     python benchmarks/grouped_conv.py
 
-The two shapes are those of ECA-NFNet-L0 at 384 x 384: 3 x 3 kernels, groups of 64 channels, batch 8. Both inside `tf.function`.
+The two shapes are those of ECA-NFNet-L0 at 384 x 384: 3 x 3 kernels, groups of 64 channels, batch 8.
+Both inside `tf.function`.
 """
 
 import time

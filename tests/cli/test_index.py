@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from tfcovid.data import read_manifest
@@ -74,3 +76,62 @@ def test_splits_of_a_table_are_not_drawn_over(run, cohort, tmp_path):
     (tmp_path / "t.csv").write_text("scan,patient,label,split\n" + f"{cohort.entries[0].scan},p,cap,training\n")
     result = run("index", tmp_path / "t.csv", "-o", tmp_path / "m.csv")
     assert result.exit_code == 2 and "Received: training" in result.stderr
+
+
+@pytest.fixture
+def covid_ct(tmp_path):
+    for name in ("CT_COVID/a.png", "CT_COVID/b.png", "CT_NonCOVID/c.png"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "set/COVID-CT-MetaInfo.csv").write_text("image name,patient id\na.png,1\nb.png,2\ngone.png,3\n")
+    (tmp_path / "set/NonCOVID-CT-MetaInfo.csv").write_text("image name,patient id\nc.png,1\n")
+    (tmp_path / "set/trainCT_COVID.txt").write_text("a.png\nb.png\n")
+    (tmp_path / "set/valCT_NonCOVID.txt").write_text("c.png\n")
+    return tmp_path / "set"
+
+
+def test_a_layout_lists_a_public_set_with_its_splits(run, covid_ct, tmp_path):
+    result = run("index", covid_ct, "--layout", "covid-ct", "-o", tmp_path / "m.csv", "--relabel", "covid=covid-19")
+    assert result.exit_code == 0
+    assert [(e.patient, e.label, e.split) for e in read_manifest(tmp_path / "m.csv")] == [
+        ("COVID 1", "covid-19", "train"),
+        ("COVID 2", "covid-19", "train"),
+        ("NonCOVID 1", "non-covid", "val"),
+    ]
+    result = run("index", covid_ct, "--layout", "covid-ct", "-o", tmp_path / "n.csv", "--split", "0.5,0.5")
+    assert result.exit_code == 2 and "has splits of its own" in result.stderr and not (tmp_path / "n.csv").exists()
+
+
+def test_files_that_a_list_names_and_the_folder_lacks_are_reported(run, covid_ct, tmp_path):
+    (covid_ct / "trainCT_COVID.txt").write_text("a.png\nb.png\ngone.png\n")
+    result = run("index", covid_ct, "--layout", "covid-ct", "-o", tmp_path / "m.csv")
+    assert result.exit_code == 1 and "1 scan(s) on the lists" in result.stderr and "gone.png" in result.stderr
+    assert len(read_manifest(tmp_path / "m.csv")) == 3
+    shutil.rmtree(covid_ct / "CT_COVID")
+    shutil.rmtree(covid_ct / "CT_NonCOVID")
+    (covid_ct / "CT_COVID").mkdir()
+    (covid_ct / "CT_NonCOVID").mkdir()
+    result = run("index", covid_ct, "--layout", "covid-ct", "-o", tmp_path / "n.csv")
+    assert result.exit_code == 2 and "none of the 4 scans" in result.stderr
+
+
+def test_layouts_are_listed_without_any_other_argument(run):
+    from tfcovid.data.layouts import LAYOUTS
+
+    for word in ("list", "?"):
+        result = run("index", "--layout", word)
+        assert result.exit_code == 0
+        assert [line.split()[0] for line in result.output.splitlines()] == list(LAYOUTS)
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (["--layout", "covidct"], "Received: covidct"),
+        (["--layout", "mosmed"], "no folder studies"),
+        (["--relabel", "cap"], "--relabel takes OLD=NEW"),
+    ],
+)
+def test_a_wrong_layout_or_label_is_told(run, cohort, tmp_path, options, words):
+    result = run("index", cohort.folder, "-o", tmp_path / "m.csv", *options)
+    assert result.exit_code == 2 and words in result.stderr and not (tmp_path / "m.csv").exists()

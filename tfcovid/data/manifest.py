@@ -37,6 +37,15 @@ class Entry:
     lesions: Path | None = None
 
 
+@dataclass(frozen=True)
+class RowFault:
+    """What is wrong with one line of a manifest: "empty-field", "unknown-split" or "scan-listed-twice"."""
+
+    line: int
+    name: str
+    seen: str
+
+
 def read_manifest(path: str | Path) -> list[Entry]:
     """Reads a manifest. Paths in it are relative to its folder.
 
@@ -46,6 +55,19 @@ def read_manifest(path: str | Path) -> list[Entry]:
     """
     from tfcovid.data.splits import check_splits
 
+    entries, faults = read_rows(path)
+    if faults:
+        raise InputError(f"{path}, line {faults[0].line}: {faults[0].seen}")
+    check_splits(entries, path)
+    return entries
+
+
+def read_rows(path: str | Path) -> tuple[list[Entry], list[RowFault]]:
+    """The rows of a manifest that make an entry each, and what is wrong with the others.
+
+    Raises:
+        InputError: no such file, a missing or unknown column.
+    """
     path = Path(path)
     rows = read_table(path)
     columns = list(rows[0])
@@ -57,21 +79,23 @@ def read_manifest(path: str | Path) -> list[Entry]:
             "`tfcovid index` makes one from any table. "
             f"Missing: {', '.join(missing) or 'none'}. Unknown: {', '.join(unknown) or 'none'}."
         )
-    entries = []
+    entries, faults = [], []
     seen: dict[Path, int] = {}
     for line, row in enumerate(rows, start=2):
         empty = [name for name in ("scan", "patient", "label") if not row[name]]
-        if empty:
-            raise InputError(f"{path}, line {line}: {', '.join(empty)} is empty.")
-        if row.get("split") and row["split"] not in SPLITS:
-            raise InputError(f"{path}, line {line}: split is train, val or test. Received: {row['split']!r}")
         files = {name: path.parent / row[name] if row.get(name) else None for name in _PATHS}
-        if files["scan"] in seen:
-            raise InputError(f"{path}, line {line}: this scan stands on line {seen[files['scan']]} already.")
-        seen[files["scan"]] = line
-        entries.append(Entry(patient=row["patient"], label=row["label"], split=row.get("split") or None, **files))
-    check_splits(entries, path)
-    return entries
+        if empty:
+            faults.append(RowFault(line, "empty-field", f"{', '.join(empty)} is empty."))
+        elif row.get("split") and row["split"] not in SPLITS:
+            words = f"split is train, val or test. Received: {row['split']!r}"
+            faults.append(RowFault(line, "unknown-split", words))
+        elif files["scan"] in seen:
+            words = f"this scan stands on line {seen[files['scan']]} already."
+            faults.append(RowFault(line, "scan-listed-twice", words))
+        else:
+            seen[files["scan"]] = line
+            entries.append(Entry(patient=row["patient"], label=row["label"], split=row.get("split") or None, **files))
+    return entries, faults
 
 
 def write_manifest(entries: Iterable[Entry], path: str | Path) -> None:
@@ -109,10 +133,7 @@ def slice_targets(entry: Entry, labels: Sequence[str], slices: int) -> np.ndarra
     targets = np.full(slices, target, np.int32)
     if target == 0 or entry.slice_labels is None:
         return targets
-    if not entry.slice_labels.is_file():
-        raise InputError(f"no such file of slice labels: {entry.slice_labels}")
-    table = _marks(entry.slice_labels, entry.slice_labels.stat().st_mtime_ns)
-    marks = table.get(None, table.get(entry.patient, []))
+    marks = slice_marks(entry)
     if sorted(k for k, _ in marks) != list(range(slices)):
         raise InputError(
             f"{entry.slice_labels}: patient {entry.patient} needs one row for each of the slices 0 to {slices - 1} of "
@@ -120,6 +141,18 @@ def slice_targets(entry: Entry, labels: Sequence[str], slices: int) -> np.ndarra
         )
     targets[[k for k, lesion in marks if not lesion]] = -1
     return targets
+
+
+def slice_marks(entry: Entry) -> list[tuple[int, int]]:
+    """(slice, lesion) of each row of the entry's slice labels that is of its patient.
+
+    Raises:
+        InputError: no such file, or no table of slice labels.
+    """
+    if not entry.slice_labels.is_file():
+        raise InputError(f"no such file of slice labels: {entry.slice_labels}")
+    table = _marks(entry.slice_labels, entry.slice_labels.stat().st_mtime_ns)
+    return table.get(None, table.get(entry.patient, []))
 
 
 @lru_cache(maxsize=16)

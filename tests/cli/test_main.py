@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("demo", "index", "prepare", "train", "predict", "phantom")
+COMMANDS = ("demo", "index", "check", "prepare", "train", "predict", "phantom")
 
 _HELP = """
 import sys

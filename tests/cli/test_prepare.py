@@ -10,7 +10,9 @@ def changes(tiny_settings):
 
 def test_a_dry_run_writes_nothing(run, cohort, changes, tmp_path):
     result = run("prepare", "demo", cohort.manifest, "-o", tmp_path / "store", "--dry-run", *changes)
-    assert result.exit_code == 0 and f"12 scans into {tmp_path / 'store'}; 2 kB a slice" in result.output
+    assert result.exit_code == 0
+    assert f"{tmp_path / 'store'}: 0 scans are there, 12 to prepare: about " in result.output
+    assert "0.2 MB on disk" in result.output
     assert not list(tmp_path.iterdir())
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tfcovid.config import load_config
 from tfcovid.data import Entry, network_slices, prepare
-from tfcovid.data.prepare import content_hash, read_record
+from tfcovid.data.prepare import content_hash, read_slices
 from tfcovid.errors import InputError
 from tfcovid.scans import Scan, read_scan
 
@@ -39,7 +39,7 @@ def contents(folder):
 def test_a_record_holds_the_slices_that_prediction_sees(tiny, prepared):
     for scan in prepared[:2]:
         expected = network_slices(read_scan(scan.entry.scan), tiny)
-        np.testing.assert_array_equal(read_record(scan.record, tiny.crop.size), expected.hu)
+        np.testing.assert_array_equal(read_slices(scan, tiny.crop.size), expected.hu)
         assert scan.index == tuple(expected.index) and scan.scan_slices == 8
         assert ("too-few-slices", "warning") in {finding[:2] for finding in scan.findings}
 
@@ -107,12 +107,12 @@ def test_a_scan_listed_many_times_is_fine(tiny, one, tmp_path):
 
 
 def test_a_failed_write_leaves_no_file_under_a_final_name(tiny, one, tmp_path, monkeypatch):
-    def full(hu, path):
+    def full(path, slices):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     module = importlib.import_module("tfcovid.data.prepare")
-    monkeypatch.setattr(module, "_write_record", full)
+    monkeypatch.setattr(module, "write_shard", full)
     done, [(entry, reason)] = prepare(tiny, [one], tmp_path / "store")
     assert not done and entry == one and "No space left" in reason
     assert all(path.name.startswith(".") for path in (tmp_path / "store").iterdir())
@@ -125,14 +125,14 @@ def test_a_failed_write_leaves_no_file_under_a_final_name(tiny, one, tmp_path, m
 _STOP_IN_THE_FIFTH_FILE = """
 import importlib, os, signal, sys
 module = importlib.import_module("tfcovid.data.prepare")
-write, calls = module._write_record, []
-def half(hu, path):
+write, calls = module.write_shard, []
+def half(path, slices):
     calls.append(path)
-    write(hu, path)
+    write(path, slices)
     if len(calls) == 5:
         os.truncate(path, path.stat().st_size // 2)
         os.kill(os.getpid(), signal.SIGKILL)
-module._write_record = half
+module.write_shard = half
 from tfcovid.cli import main
 main(["prepare", *sys.argv[1:]])
 """
@@ -194,3 +194,72 @@ def test_a_scan_whole_in_its_file_does_not_depend_on_its_neighbours(tmp_path):
     alone = content_hash(tmp_path / "ct.mha")
     (tmp_path / "note.txt").write_text("new")
     assert content_hash(tmp_path / "ct.mha") == alone
+
+
+@pytest.fixture
+def grey(tiny_settings):
+    return load_config("demo", [*tiny_settings, "eight_bit={center: -600, width: 1500}", "crop.method=none"])
+
+
+@pytest.fixture
+def images(tmp_path):
+    """150 images of 40 x 40, every third of them to validate with."""
+    import cv2
+
+    entries = []
+    for n in range(150):
+        pixels = np.random.default_rng(n).integers(0, 255, (40, 40)).astype(np.uint8)
+        path = tmp_path / f"{n:03d}.png"
+        cv2.imwrite(str(path), pixels)
+        entries.append(Entry(path, f"p{n}", "cap", "val" if n % 3 == 0 else "train"))
+    return entries
+
+
+def test_single_images_share_records_of_64_and_no_record_mixes_splits(grey, images, tmp_path, reads):
+    done, failed = prepare(grey, images, tmp_path / "store")
+    assert not failed and [scan.entry for scan in done] == images
+    split_of, sizes = {}, {}
+    for scan in done:
+        assert split_of.setdefault(scan.record, scan.entry.split) == scan.entry.split
+        assert scan.first == sizes.get(scan.record, 0) and len(scan.index) == 1
+        sizes[scan.record] = scan.first + 1
+    assert sorted(sizes.values()) == [36, 50, 64]
+    for scan in done[::37]:
+        expected = network_slices(read_scan(scan.entry.scan), grey).hu
+        np.testing.assert_array_equal(read_slices(scan, grey.crop.size), expected)
+    del reads[:]
+    assert prepare(grey, images, tmp_path / "store") == (done, []) and not reads
+
+
+def test_a_changed_image_has_its_record_made_anew_and_no_other(grey, images, tmp_path, reads):
+    done, _ = prepare(grey, images, tmp_path / "store")
+    shutil.copy(images[0].scan, images[1].scan)
+    del reads[:]
+    again, _ = prepare(grey, images, tmp_path / "store")
+    moved = {old.record for old, new in zip(done, again, strict=True) if old.record != new.record}
+    assert moved == {done[1].record} and len(reads) == 64
+
+
+def test_a_bad_image_is_left_out_of_its_record_and_tried_again(grey, images, tmp_path):
+    whole = images[4].scan.read_bytes()
+    images[4].scan.write_bytes(whole[:300])
+    for _ in range(2):
+        done, [(entry, reason)] = prepare(grey, images, tmp_path / "store")
+        assert entry == images[4] and "none of its images can be read" in reason and len(done) == 149
+    other = next(scan for scan in done if scan.entry == images[5])
+    np.testing.assert_array_equal(
+        read_slices(other, grey.crop.size), network_slices(read_scan(images[5].scan), grey).hu
+    )
+    images[4].scan.write_bytes(whole)
+    done, failed = prepare(grey, images, tmp_path / "store")
+    assert not failed and len(done) == 150
+
+
+def test_a_stack_of_images_in_one_file_is_a_scan_of_its_own(grey, images, tmp_path):
+    import cv2
+
+    cv2.imwritemulti(str(tmp_path / "stack.tif"), [np.full((40, 40), n, np.uint8) for n in range(5)])
+    stack = Entry(tmp_path / "stack.tif", "stack", "cap", "train")
+    done, failed = prepare(grey, [images[1], stack, images[2]], tmp_path / "store")
+    assert not failed and [scan.first for scan in done] == [0, 0, 1] and len(done[1].index) == 5
+    assert done[0].record == done[2].record != done[1].record

@@ -26,10 +26,16 @@ class Stopped(Exception):
 def no_training(monkeypatch):
     """Training of slices stops at once; what comes before it runs."""
 
-    def stop(*_):
+    def stop(*_, **__):
         raise Stopped
 
     monkeypatch.setattr(importlib.import_module("tfcovid.training.train"), "train_slices", stop)
+
+
+@pytest.fixture
+def slices_only(tiny_settings):
+    """Settings without a trained patient network."""
+    return [*(one for one in tiny_settings if not one.startswith("patient_net")), "patient_net.kind=mean"]
 
 
 def facts(bundle):
@@ -110,7 +116,7 @@ def test_work_of_another_config_or_of_other_data_is_not_gone_on_with(
     with pytest.raises(Stopped):
         train(tiny, cohort.entries, tmp_path / "b", store)
     (tmp_path / "b.work" / "slice").mkdir()
-    (tmp_path / "b.work" / "slice" / "epoch-00001.keras").touch()
+    (tmp_path / "b.work" / "slice" / "epoch-00001.weights.h5").touch()
     with pytest.raises(Stopped):  # the same run may go on
         train(tiny, cohort.entries, tmp_path / "b", store)
     other = load_config("demo", [*tiny_settings, "slice_training.learning_rate=0.1"])
@@ -120,12 +126,8 @@ def test_work_of_another_config_or_of_other_data_is_not_gone_on_with(
         train(tiny, [entry for entry in cohort.entries if entry.label != "cap"], tmp_path / "b", store)
 
 
-def test_without_validation_scans_the_last_weights_are_kept_and_the_card_says_so(
-    tiny_settings, cohort, store, tmp_path
-):
-    config = load_config(
-        "demo", [*tiny_settings, "patient_net.kind=mean", "patient_training=null", "slice_training.keep=best"]
-    )
+def test_without_validation_scans_the_last_weights_are_kept_and_the_card_says_so(slices_only, cohort, store, tmp_path):
+    config = load_config("demo", [*slices_only, "slice_training.keep=best"])
     entries = [replace(entry, split=None) for entry in cohort.entries if entry.split == "train"]
     bundle, failed = train(config, entries, tmp_path / "b", store)
     assert not failed and not (bundle / "patient.keras").exists()
@@ -149,15 +151,15 @@ def test_labelled_slices_of_real_scans_train(tiny_settings, tmp_path):
     assert facts(bundle)["diseased_scans_without_slice_labels"] == 0
 
 
-def test_diseased_scans_without_marked_slices_are_counted_in_the_card(tiny, tiny_settings, cohort, store, tmp_path):
-    config = load_config("demo", [*tiny_settings, "patient_net.kind=mean", "slice_training.epochs=1"])
+def test_diseased_scans_without_marked_slices_are_counted_in_the_card(tiny, slices_only, cohort, store, tmp_path):
+    config = load_config("demo", [*slices_only, "slice_training.epochs=1"])
     entries = [replace(entry, slice_labels=None) for entry in cohort.entries if entry.split == "train"]
     bundle, _ = train(config, entries, tmp_path / "b", store)
     assert "In 3 diseased scan(s) no slice was marked" in (bundle / "card.md").read_text(encoding="utf-8")
 
 
-def test_validation_scans_without_a_labelled_slice_do_not_stop_the_slice_stage(tiny_settings, cohort, store, tmp_path):
-    config = load_config("demo", [*tiny_settings, "patient_net.kind=mean", "slice_training.keep=best"])
+def test_validation_scans_without_a_labelled_slice_do_not_stop_the_slice_stage(slices_only, cohort, store, tmp_path):
+    config = load_config("demo", [*slices_only, "slice_training.keep=best"])
     (tmp_path / "marks.csv").write_text("slice,lesion\n" + "".join(f"{k},0\n" for k in range(8)))
     train_entries = [entry for entry in cohort.entries if entry.split == "train"]
     val = next(entry for entry in cohort.entries if entry.split == "val" and entry.label == "cap")
@@ -169,7 +171,7 @@ def test_validation_scans_without_a_labelled_slice_do_not_stop_the_slice_stage(t
 
 _KILLED_IN_A_WRITE = """
 import importlib, os, signal, sys
-module = importlib.import_module("tfcovid.training.fit_stage")
+module = importlib.import_module("tfcovid.training.keeper")
 into_place = module.into_place
 def half(path, write):
     if str(path).endswith(sys.argv[1]):
@@ -189,12 +191,12 @@ def test_a_run_killed_in_both_stages_ends_with_the_weights_of_one_never_stopped(
 ):
     changes = [part for setting in tiny_settings for part in ("--set", setting)]
     again = tmp_path / "again"
-    for moment in ("slice/epoch-00002.keras", "patient/epoch-00002.keras"):
+    for moment in ("slice/epoch-00002.weights.h5", "patient/epoch-00002.weights.h5"):
         command = [sys.executable, "-c", _KILLED_IN_A_WRITE, moment, "demo", cohort.manifest, "-o", again]
         killed = subprocess.run([*command, "--store", store, *changes], capture_output=True)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
-        assert Path(f"{again}.work", moment).with_name("epoch-00001.keras").is_file() and not again.exists()
+        assert Path(f"{again}.work", moment).with_name("epoch-00001.weights.h5").is_file() and not again.exists()
     train(tiny, cohort.entries, again, store)
     assert facts(again)["weights_sha256"] == facts(bundle)["weights_sha256"]
-    for name in ("slice_log.csv", "patient_log.csv"):
+    for name in ("slice_log.csv", "patient_log.csv", "validation.csv"):
         assert (again / name).read_text() == (bundle / name).read_text()

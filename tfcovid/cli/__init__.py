@@ -15,9 +15,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 _COMMANDS = {
     "demo": "Train a small system on phantoms and diagnose a scan, from nothing.",
     "index": "List the scans of a folder and their labels in a manifest (CSV).",
+    "check": "Look for leaks, duplicates and broken scans in a manifest.",
+    "preview": "Show what the network of a config will see of a scan.",
     "prepare": "Crop the scans of a manifest once and keep the slices in a store.",
     "train": "Train a config on a manifest and write a bundle.",
+    "ensemble": "Join bundles into one that answers with their mean.",
+    "evaluate": "Say how well a bundle does on a split of a manifest.",
     "predict": "Diagnose a scan, or a folder of scans, with a bundle.",
+    "runs": "List bundles and unfinished runs, or compare some.",
+    "devices": "Say what training will run on, and check it.",
     "weights": "List pretrained weights, and convert PyTorch checkpoints.",
     "phantom": "Write a cohort of synthetic chest CT with truth.",
 }

@@ -2,6 +2,8 @@ from pathlib import Path
 
 import click
 
+_HANDFUL = 10  # scans that need no estimate
+
 
 @click.command()
 @click.argument("config")
@@ -10,34 +12,65 @@ import click
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change the config, such as crop.margin=5.")
 @click.option("--allow", multiple=True, metavar="FINDING", help="Read scans in spite of this finding. Repeatable.")
 @click.option("--workers", type=click.IntRange(1), help="Scans at a time; by default one a processor, at most four.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done and how much space it takes.")
+@click.option("--dry-run", is_flag=True, help="Say what is left to do, how long it takes and how much space.")
 def prepare(config, manifest, output, settings, allow, workers, dry_run):
     """Crop the scans of MANIFEST as CONFIG says and keep the slices in a store.
 
     `tfcovid train` does this by itself; do it beforehand to look at failures, or to share a store between
     configs that crop alike. Stop it whenever you like: the same command goes on with what is missing. Scans or
-    settings that changed are prepared anew.
+    settings that changed are prepared anew. Before more than a handful of scans, one of them is tried and an
+    estimate of time and disk space is printed.
 
     CONFIG is a YAML file or the name of a config that ships with tfcovid.
+
+    \b
+    How long it will take, and how large it will be:  tfcovid prepare m3lung manifest.csv -o store --dry-run
+    Then do it:                                       tfcovid prepare m3lung manifest.csv -o store
     """
     from tfcovid.cli.quiet_tensorflow import quiet_tensorflow
     from tfcovid.config import load_config
+    from tfcovid.data import estimate, read_manifest
     from tfcovid.data import prepare as prepare_scans
-    from tfcovid.data import read_manifest
 
     system = load_config(config, settings)
     entries = read_manifest(manifest)
-    if dry_run:
-        height, width = system.crop.size
-        slice_kb = height * width * 2 / 1000
-        click.echo(
-            f"{len(entries)} scans into {output}; {slice_kb:.0f} kB a slice, {slice_kb / 10:.0f} MB a 100 slices"
-        )
-        return
     quiet_tensorflow()
+    if dry_run or len(entries) > _HANDFUL:
+        expected = estimate(system, entries, output, allow, workers)
+        if dry_run or expected.left > _HANDFUL:
+            announce(expected, output)
+    if dry_run:
+        return
     done, failed = prepare_scans(system, entries, output, allow, workers, progress=True)
     click.echo(f"{output}: {len(done)} scans, {sum(len(scan.index) for scan in done)} slices")
     report(done, failed)
+
+
+def announce(expected, output) -> None:
+    """Prints an estimate, and a warning if the disk has less room."""
+    click.echo(f"{output}: {expected.done} scans are there, {expected.left} to prepare", nl=False)
+    if not expected.left:
+        click.echo()
+    elif expected.bytes is None:
+        click.echo("; the scans tried first cannot be read, so nothing is known of time and space")
+    else:
+        minutes = expected.seconds / 60
+        took = (
+            f"{expected.seconds:.0f} s"
+            if minutes < 2
+            else f"{minutes:.0f} min"
+            if minutes < 120
+            else f"{minutes / 60:.1f} h"
+        )
+        click.echo(f": about {took} and {_size(expected.bytes)} on disk, {_size(expected.free)} free")
+        if expected.bytes > expected.free:
+            click.echo(f"warning: the disk of {output} has less room than that", err=True)
+    if expected.missing:
+        click.echo(f"{expected.missing} scan(s) do not exist and will be left out", err=True)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def report(done, failed) -> None:

@@ -16,23 +16,42 @@ import click
     metavar="KEY=VALUE",
     help="Change the config: slice_training.epochs=2.",
 )
+@click.option("--folds", type=click.IntRange(2), help="Cross-validate by patient; the bundle is the ensemble.")
+@click.option("--seeds", default=1, type=click.IntRange(1), help="Systems of each fold, with different seeds.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["auto", "one", "mirrored"]),
+    default="auto",
+    show_default=True,
+    help="Devices: all GPUs where there are several, one, or all of the best kind.",
+)
+@click.option("--workers", type=click.IntRange(1), help="Scans prepared at a time.")
 @click.option("--allow", multiple=True, metavar="FINDING", help="Read scans in spite of this finding. Repeatable.")
+@click.option("--mlflow", metavar="EXPERIMENT", help="Log to MLflow as well, where it is installed.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
 @click.option("--dry-run", is_flag=True, help="Check config and manifest and say what would be trained.")
-def train(config, manifest, output, store, settings, allow, overwrite, dry_run):
+def train(
+    config, manifest, output, store, settings, folds, seeds, strategy, workers, allow, mlflow, overwrite, dry_run
+):
     """Train CONFIG on the scans of MANIFEST and write a bundle.
 
     The splits train and val are used, test never; scans without a split train. Work in progress is kept in
-    BUNDLE.work: after a stop or a crash, the same command goes on behind the last finished epoch and ends with the
-    same weights. Watch it with: tensorboard --logdir BUNDLE.work
+    BUNDLE.work: after Ctrl-C or a crash, the same command goes on where it stopped and ends with the same weights.
+    Watch it with: tensorboard --logdir BUNDLE.work
 
     CONFIG is a YAML file or the name of a config that ships with tfcovid.
+
+    \b
+    tfcovid train m3lung manifest.csv -o bundle
+    tfcovid train ssfl manifest.csv -o bundle --folds 5
+    tfcovid train res_dense manifest.csv -o bundle --set slice_training.batch=8 --set slice_training.accumulate=4
     """
     from collections import Counter
 
     from tfcovid.cli.quiet_tensorflow import quiet_tensorflow
     from tfcovid.config import load_config
     from tfcovid.data import read_manifest
+    from tfcovid.errors import InputError
 
     system = load_config(config, settings)
     entries = read_manifest(manifest)
@@ -42,28 +61,48 @@ def train(config, manifest, output, store, settings, allow, overwrite, dry_run):
         click.echo(f"  no scan of label {label}: the system cannot learn it", err=True)
 
     quiet_tensorflow()
-    from tfcovid.training import check_run, unmarked
+    from tfcovid.training import check_run, train_members, unmarked
     from tfcovid.training import train as train_system
 
+    several = bool(folds) or seeds > 1
+    if several and overwrite:
+        raise InputError("--overwrite does not go with --folds or --seeds; choose another name.")
     plain = unmarked(entries, system)
     if plain:
         click.echo(f"  {len(plain)} diseased scan(s) have no slice labels: all their slices count as ill", err=True)
     if dry_run:
         check_run(system, entries, output, overwrite)
-        stage = system.slice_training
-        click.echo(f"{system.name}: {stage.epochs} epochs of slices at {system.crop.size}, batch {stage.batch}")
-        if system.trains_patients:
-            click.echo(f"then {system.patient_training.epochs} epochs of patients")
-        gone = [entry for entry in entries if not entry.scan.exists()]
-        if gone:
-            click.echo(f"{len(gone)} scan(s) do not exist and would be left out, such as {gone[0].scan}", err=True)
-        click.echo("Nothing was written.")
+        _say_what(system, entries, (folds or 1) * seeds)
         return
 
-    bundle, failed = train_system(system, entries, output, store, allow, progress=True, overwrite=overwrite)
+    options = {"allow": allow, "progress": True, "strategy": strategy, "workers": workers}
+    if mlflow:
+        from tfcovid.training.log_mlflow import log_mlflow
+
+        options["callbacks"] = lambda stage: [log_mlflow(mlflow, output.name, stage, system)]
+    if several:
+        bundle, failed = train_members(system, entries, output, folds, seeds, store, **options)
+    else:
+        bundle, failed = train_system(system, entries, output, store, overwrite=overwrite, **options)
     for entry, reason in failed:
         click.echo(f"not readable, left out: {entry.scan}: {reason}", err=True)
-    findings = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["findings"]
-    for name, count in sorted(findings.items()):
+    facts = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))
+    for name, count in sorted(facts.get("findings", {}).items()):
         click.echo(f"  {name}: {count} scan(s)")
+    for name, found in (facts.get("validation_scans") or facts.get("out_of_fold") or {}).items():
+        if isinstance(found, list):
+            click.echo(f"  {name:16} {found[0]:.3f} [{found[1]:.3f}, {found[2]:.3f}]")
     click.echo(f"{bundle}: done. Use it with: tfcovid predict {bundle} SCAN -o OUT")
+
+
+def _say_what(system, entries, members: int) -> None:
+    stage = system.slice_training
+    click.echo(f"{system.name}: {stage.epochs} epochs of slices at {system.crop.size}, batch {stage.batch}")
+    if system.trains_patients:
+        click.echo(f"then {system.patient_training.epochs} epochs of patients")
+    if members > 1:
+        click.echo(f"{members} times, as members of an ensemble")
+    gone = [entry for entry in entries if not entry.scan.exists()]
+    if gone:
+        click.echo(f"{len(gone)} scan(s) do not exist and would be left out, such as {gone[0].scan}", err=True)
+    click.echo("Nothing was written.")

@@ -49,7 +49,8 @@ def load_config(source: str | Path, settings: Sequence[str] = ()) -> Config:
         raise InputError(f"{path}{line}: not readable as YAML: {getattr(error, 'problem', error)}") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: a config is a YAML mapping of keys to values. Received: {type(values).__name__}")
-    for setting in settings:
+    # A kind first: it clears what belongs to the former one, and must not clear what was set for it.
+    for setting in sorted(settings, key=lambda setting: not setting.partition("=")[0].endswith(".kind")):
         _set(values, setting)
     try:
         return Config.model_validate(values)
@@ -74,28 +75,48 @@ def _set(values: dict, setting: str) -> None:
         if not isinstance(values, dict):
             raise InputError(f"'{key}' holds a value, not further keys. Received: {setting}")
     try:
-        values[last] = yaml.safe_load(value)
+        wanted = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise InputError(f"the value is not readable as YAML. Received: {setting}") from error
+    if last == "kind" and values.get("kind") != wanted:
+        values.clear()  # what the former kind had set means nothing to this one
+    values[last] = wanted
 
 
 def _in_words(path: Path, tree: yaml.Node, given: set[str], problem: Mapping[str, Any]) -> str:
-    keys = [key for key in problem["loc"] if isinstance(key, str)]
-    line = _line(tree, problem["loc"])
-    name = ".".join(map(str, problem["loc"])) or "config"
-    where = f"{path}{f', line {line}' if line else ''}: {name}"
+    loc, model, models = _place(problem["loc"])
+    reason = problem["msg"].removeprefix("Value error, ").replace("tuple", "list").replace("Tuple", "List")
+    if problem["type"].startswith("union_tag"):
+        loc.append("kind")
+    elif problem["type"] == "value_error" and models:
+        # What does not fit together is told by the whole; its words begin with the key.
+        key, _, rest = reason.partition(": ")
+        if key.split(".")[0] in models[0].model_fields:
+            loc, reason = [*loc, *key.split(".")], rest
+    name = ".".join(map(str, loc))
+    line = _line(tree, loc)
+    where = f"{path}{f', line {line}' if line else ''}" + f": {name}" * bool(name)
     if any(name == key or name.startswith(f"{key}.") for key in given):
         where = f"--set {name}"
     received = problem["input"]
+    kinds = [kind for one in models if "kind" in one.model_fields for kind in _kinds(one)]
     if problem["type"] == "extra_forbidden":
-        valid = list(_model_at(keys[:-1]).model_fields)
-        return f"{where}: no such key. {_nearest(keys[-1], valid)}"
+        of_kind = f" of kind {' or '.join(_kinds(model))}" if "kind" in model.model_fields else ""
+        return f"{where}: no such key{of_kind}. {_nearest(loc[-1], list(model.model_fields))}"
     if problem["type"] == "literal_error":
-        valid = _literals(_model_at(keys[:-1]).model_fields[keys[-1]].annotation)
-        return f"{where}: no such value. {_nearest(str(received), valid)} Received: {received!r}"
+        return (
+            f"{where}: no such value. {_nearest(str(received), _literals(_field(model, loc)))} Received: {received!r}"
+        )
+    if problem["type"] == "union_tag_invalid":
+        tag = problem["ctx"]["tag"]
+        return f"{where}: no such value. {_nearest(tag, kinds)} Received: {tag!r}"
+    if problem["type"] == "union_tag_not_found":
+        return f"{where}: missing; it says which one. Valid: {', '.join(kinds)}."
     if problem["type"] == "missing":
         return f"{where}: missing; this key has no default."
-    reason = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] in ("model_type", "model_attributes_type"):
+        valid = f"kind, one of {', '.join(kinds)}, and its own" if kinds else ", ".join(models[0].model_fields)
+        return f"{where}: not a value but a mapping of keys: {valid}. Received: {received!r}"
     return f"{where}: {reason}." + ("" if isinstance(received, dict) else f" Received: {received!r}")
 
 
@@ -104,12 +125,34 @@ def _nearest(word: str, valid: Sequence[str]) -> str:
     return (f"Did you mean '{near[0]}'? " if near else "") + f"Valid: {', '.join(valid)}."
 
 
-def _model_at(keys: Sequence[str]) -> type[BaseModel]:
-    model = Config
-    for key in keys:
-        annotation = model.model_fields[key].annotation
-        model = next(part for part in (annotation, *get_args(annotation)) if hasattr(part, "model_fields"))
-    return model
+def _place(loc: Sequence[str | int]) -> tuple[list[str | int], type[BaseModel], list[type[BaseModel]]]:
+    """The keys of a fault as in the file, the part that should hold the last of them, the parts that it may hold."""
+    keys, holder, models = [], Config, [Config]
+    for key in loc:
+        if len(models) > 1:
+            # pydantic puts the kind that was chosen behind the key that holds it,
+            models = [one for one in models if key in _kinds(one)]
+            continue
+        if not models and key in ("str", "dict[str,str]"):
+            continue  # and the type that it tried behind one that may hold several.
+        keys.append(key)
+        if isinstance(key, str) and models:
+            holder = models[0]
+            models = _models(_field(holder, keys))
+    return keys, holder, models
+
+
+def _field(model: type[BaseModel], keys: Sequence[str | int]) -> Any:
+    name = next(key for key in reversed(keys) if isinstance(key, str))
+    return model.model_fields[name].annotation if name in model.model_fields else None
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    return [part for part in (annotation, *get_args(annotation)) if hasattr(part, "model_fields")]
+
+
+def _kinds(model: type[BaseModel]) -> tuple[str, ...]:
+    return get_args(model.model_fields["kind"].annotation)
 
 
 def _literals(annotation: Any) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tfcovid.config import Config
 from tfcovid.errors import InputError
-from tfcovid.preprocess import crop_resize, from_8bit, lung_areas, lung_boxes, select_slices
+from tfcovid.preprocess import body_box, crop_resize, from_8bit, lung_areas, lung_boxes, select_slices
 from tfcovid.scans import Scan
 
 
@@ -52,6 +52,11 @@ def network_slices(scan: Scan, config: Config, threads: int | None = None) -> Ne
     if config.crop.method == "m3":
         per_scan = config.crop.box == "scan"
         boxes, without_lung = lung_boxes(hu, config.crop.margin, per_scan=per_scan, threads=threads)
+    elif config.crop.method == "body":
+        boxes = body_box(hu, threads=threads)
+        if config.crop.box == "scan":
+            boxes[:] = [*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)]
+        without_lung = np.zeros(len(hu), bool)
     else:
         boxes = np.tile(np.array([0, 0, *hu.shape[1:]], np.int32), (len(hu), 1))
         without_lung = np.zeros(len(hu), bool)

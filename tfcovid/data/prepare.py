@@ -3,12 +3,12 @@
 import hashlib
 import json
 import os
-import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from time import time
 from typing import Any
@@ -17,18 +17,20 @@ import numpy as np
 
 from tfcovid.config import Config
 from tfcovid.data.manifest import Entry
-from tfcovid.data.network_slices import network_slices
+from tfcovid.data.network_slices import NetworkSlices, network_slices
+from tfcovid.data.shard import read_shard, write_shard
+from tfcovid.data.source import Source
 from tfcovid.errors import InputError
 from tfcovid.into_place import into_place
 from tfcovid.progress import with_progress
-from tfcovid.scans import read_scan
+from tfcovid.scans import Scan, read_scan
 from tfcovid.scans.finding import check_names
+from tfcovid.scans.sniff import sniff
 
 # Counts up when records or what they mean change, so that an old store is never read as a new one.
-_FORMAT = 1
+_FORMAT = 2
 
-# A MetaImage or NRRD header whose voxels are in another file.
-_DETACHED = re.compile(rb"^(ElementDataFile\s*=(?!\s*LOCAL)|data ?file\s*:)", re.MULTILINE | re.IGNORECASE)
+_SHARD_IMAGES = 64
 
 # Each holds a scan, and reading one uses several processors already.
 _WORKERS = 4
@@ -46,6 +48,7 @@ class Prepared:
         scan_slices: slices of the whole scan.
         findings: what the checks of the scan found, as (name, severity).
         content: hash of the scan's files whatever their names; equal for copies.
+        first: position in `record` of the scan's first slice; the others follow it.
     """
 
     entry: Entry
@@ -54,6 +57,7 @@ class Prepared:
     scan_slices: int
     findings: tuple[tuple[str, str], ...]
     content: str
+    first: int = 0
 
 
 def prepare(
@@ -70,6 +74,9 @@ def prepare(
     settings are prepared anew, everything else is kept. Each record is written to a temporary name and moved into
     place, so that a stopped run loses at most the scans it was at. Memory holds one scan a worker.
 
+    A scan has a record of its own, but single images share one, 64 that follow each other in a split: where one
+    changed, its record is made anew.
+
     Args:
         allow: names of findings that are not to stop a scan, see `tfcovid.read_scan`.
         workers: scans at a time; by default one a processor, but no more than four.
@@ -84,17 +91,71 @@ def prepare(
         # Not the younger ones: another run may share the store.
         if time() - left_over.stat().st_mtime > _ABANDONED:
             left_over.unlink(missing_ok=True)
-    outcomes = _in_parallel(
-        partial(_prepare_one, config, store, allow), entries, workers or min(_WORKERS, os.cpu_count() or 1)
-    )
-    results = dict(with_progress(outcomes, len(entries), "Preparing scans", progress))
+    shards = _shards(entries)
+    work = partial(_prepare_shard, config, store, allow)
+    outcomes = _in_parallel(work, [[entries[n] for n in shard] for shard in shards], workers_or_default(workers))
+    each = (pair for number, shard in outcomes for pair in zip(shards[number], shard, strict=True))
+    results = dict(with_progress(each, len(entries), "Preparing scans", progress))
     done = [results[n] for n in range(len(entries)) if isinstance(results[n], Prepared)]
     failed = [(entry, results[n]) for n, entry in enumerate(entries) if isinstance(results[n], str)]
     return done, failed
 
 
-def _in_parallel(work: Callable, items: Sequence, workers: int) -> Iterator[tuple[int, Any]]:
-    """(number of the item, what `work` returned or why it failed), as they finish, `workers` at a time."""
+def read_slices(scan: Prepared, size: tuple[int, int]) -> np.ndarray:
+    """All slices of one scan, `(slices, height, width)` int16 HU."""
+    hu = np.empty((len(scan.index), *size), "<i2")
+    read_shard(scan.record, range(scan.first, scan.first + len(hu)), hu)
+    return hu
+
+
+def content_hash(scan: Path) -> str:
+    """Hash of a scan's files whatever their names; equal for copies of a scan."""
+    return Source(scan).content
+
+
+def workers_or_default(workers: int | None) -> int:
+    return workers or min(_WORKERS, os.cpu_count() or 1)
+
+
+def cropped(config: Config, entry: Entry, allow: Sequence[str] = ()) -> tuple[Scan, NetworkSlices]:
+    """The scan of an entry and those of its slices that the store keeps."""
+    scan = read_scan(entry.scan, allow=allow)
+    return scan, network_slices(scan, config, threads=1)
+
+
+def signature(config: Config, allow: Sequence[str], source: Source) -> str:
+    """Changes with the settings that shape slices, and with names, sizes and times of the files."""
+    return _hash(_settings(config, allow), source.signature)
+
+
+def _shards(entries: Sequence[Entry]) -> list[list[int]]:
+    """Numbers of the entries that share a record."""
+    shards, images = [], defaultdict(list)
+    for n, entry in enumerate(entries):
+        if not _is_one_image(entry.scan):
+            shards.append([n])
+            continue
+        # Never two splits in a record: another way to split must not change what is trained on.
+        if len(images[entry.split]) == _SHARD_IMAGES:
+            shards.append(images.pop(entry.split))
+        images[entry.split].append(n)
+    return sorted([*shards, *images.values()])
+
+
+def _is_one_image(scan: Path) -> bool:
+    if not scan.is_file() or sniff(scan) != "image":
+        return False
+    with scan.open("rb") as file:
+        tiff = file.read(2) in (b"II", b"MM")
+    if not tiff:
+        return True
+    import cv2
+
+    return cv2.imcount(str(scan)) == 1  # not a stack
+
+
+def _in_parallel(work: Callable, items: Sequence[Sequence], workers: int) -> Iterator[tuple[int, list]]:
+    """(number of the item, what `work` returned for its members or why it failed), as they finish."""
     numbered = iter(enumerate(items))
     with ThreadPoolExecutor(workers) as pool:
         # No more in flight than workers: results and errors of scans hold memory until they are taken.
@@ -106,83 +167,104 @@ def _in_parallel(work: Callable, items: Sequence, workers: int) -> Iterator[tupl
                     number, error = running.pop(future), future.exception()
                     if error is not None and not isinstance(error, Exception):
                         raise error
-                    reason = str(error) if isinstance(error, InputError) else f"unexpected {error!r}"
                     running |= {pool.submit(work, item): n for n, item in islice(numbered, 1)}
-                    yield number, reason if error else future.result()
+                    yield number, [_reason(error)] * len(items[number]) if error else future.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def read_record(record: Path, size: tuple[int, int]) -> np.ndarray:
-    """All slices of one scan, `(slices, height, width)` int16 HU."""
-    import tensorflow as tf
-
-    examples = (tf.train.Example.FromString(raw.numpy()) for raw in tf.data.TFRecordDataset(str(record)))
-    return np.stack([_decode(example, size) for example in examples])
-
-
-def _decode(example, size: tuple[int, int]) -> np.ndarray:
-    return np.frombuffer(example.features.feature["hu"].bytes_list.value[0], "<i2").reshape(size)
-
-
-def content_hash(scan: Path) -> str:
-    """Hash of a scan's files whatever their names; equal for copies of a scan."""
-    return _whatever_the_names(_file_hashes(scan))
-
-
-def _whatever_the_names(hashes: dict[str, str]) -> str:
-    return hashlib.sha256("".join(sorted(hashes.values())).encode()).hexdigest()[:32]
-
-
-def _prepare_one(config: Config, store: Path, allow: Sequence[str], entry: Entry) -> Prepared:
-    hashes = _file_hashes(entry.scan)
-    shaping = config.model_dump(mode="json", include={"crop", "selection", "eight_bit"})
-    key = hashlib.sha256(json.dumps([_FORMAT, shaping, sorted(allow), hashes], sort_keys=True).encode()).hexdigest()[
-        :32
-    ]
+def _prepare_shard(config: Config, store: Path, allow: Sequence[str], entries: Sequence[Entry]) -> list[Prepared | str]:
+    """Each entry as it lies in the store, or why it does not."""
+    sources = [_or_reason(_hashed, entry.scan) for entry in entries]
+    keys = ["" if isinstance(source, str) else _hash(_settings(config, allow), source.hashes) for source in sources]
+    key = keys[0] if len(keys) == 1 else _hash(*keys)
     record, facts = store / f"{key}.tfrecord", store / f"{key}.json"
-    if not facts.is_file():
-        scan = read_scan(entry.scan, allow=allow)
-        slices = network_slices(scan, config, threads=1)
-        into_place(record, partial(_write_record, slices.hu))
-        known = {
-            "index": slices.index.tolist(),
-            "scan_slices": len(scan.voxels),
-            "findings": [(f.name, f.severity) for f in scan.findings],
-        }
-        # Written last: where the facts are, the record is whole.
-        into_place(facts, lambda path: path.write_text(json.dumps(known), encoding="utf-8"))
-    known = json.loads(facts.read_text(encoding="utf-8"))
-    findings = tuple((name, severity) for name, severity in known["findings"])
-    index = tuple(known["index"])
-    return Prepared(entry, record, index, known["scan_slices"], findings, _whatever_the_names(hashes))
-
-
-def _file_hashes(scan: Path) -> dict[str, str]:
-    """Name -> hash of every file that a scan is read from. The scan's own name is left out: copies are alike."""
-    if scan.is_dir():
-        files = {str(path.relative_to(scan)): path for path in scan.rglob("*") if path.is_file()}
-    elif scan.is_file():
-        files = {"": scan}
-        with scan.open("rb") as opened:
-            detached = _DETACHED.search(opened.read(8192))
-        if detached:
-            # The voxels lie in files beside this header, by names and patterns of several formats: take all.
-            files |= {path.name: path for path in scan.parent.iterdir() if path.is_file()}
+    if facts.is_file():
+        members = json.loads(facts.read_text(encoding="utf-8"))
     else:
-        raise InputError(f"no such scan: {scan}")
-    hashes = {}
-    for name, path in sorted(files.items()):
-        with path.open("rb") as opened:
-            hashes[name] = hashlib.file_digest(opened, "sha256").hexdigest()
-    return hashes
+        members = _write(config, allow, entries, sources, record)
+        # Written last: where the facts are, the record is whole. Left out where a scan could not be read, so that it
+        # is tried again.
+        if not any(isinstance(member, str) for member in members):
+            into_place(facts, lambda path: path.write_text(json.dumps(members), encoding="utf-8"))
+    return [
+        member if isinstance(member, str) else _prepared(entry, record, source, member)
+        for entry, source, member in zip(entries, sources, members, strict=True)
+    ]
 
 
-def _write_record(hu: np.ndarray, path: Path) -> None:
-    import tensorflow as tf
+def _write(
+    config: Config, allow: Sequence[str], entries: Sequence[Entry], sources: Sequence[Source | str], record: Path
+) -> list[dict | str]:
+    """Writes a record with the slices of all entries that can be read; facts of each entry, or the reason."""
+    members, slices = [], []
+    for entry, source in zip(entries, sources, strict=True):
+        found = source if isinstance(source, str) else _or_reason(cropped, config, entry, allow)
+        if isinstance(found, str):
+            members.append(found)
+            continue
+        scan, kept = found
+        members.append(
+            {
+                "first": sum(len(hu) for hu in slices),
+                "index": kept.index.tolist(),
+                "scan_slices": len(scan.voxels),
+                "findings": [(f.name, f.severity) for f in scan.findings],
+                "source": signature(config, allow, source),
+            }
+        )
+        slices.append(kept.hu)
+        del found, scan, kept  # only the cropped slices stay while they are written
+    if slices:
+        into_place(record, lambda path: write_shard(path, chain.from_iterable(slices)))
+    return members
 
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for pixels in hu:
-            raw = tf.train.BytesList(value=[np.ascontiguousarray(pixels, "<i2").tobytes()])
-            features = tf.train.Features(feature={"hu": tf.train.Feature(bytes_list=raw)})
-            writer.write(tf.train.Example(features=features).SerializeToString())
+
+def _prepared(entry: Entry, record: Path, source: Source, facts: dict) -> Prepared:
+    findings = tuple((name, severity) for name, severity in facts["findings"])
+    index = tuple(facts["index"])
+    return Prepared(entry, record, index, facts["scan_slices"], findings, source.content, facts["first"])
+
+
+def _hashed(scan: Path) -> Source:
+    source = Source(scan)
+    _ = source.hashes  # here, where what goes wrong with a file is its scan's fault
+    return source
+
+
+def _or_reason(work: Callable, *arguments: Any) -> Any:
+    try:
+        return work(*arguments)
+    except Exception as error:
+        return _reason(error)
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, InputError) else f"unexpected {error!r}"
+
+
+def _settings(config: Config, allow: Sequence[str]) -> list:
+    return [_FORMAT, config.model_dump(mode="json", include={"crop", "selection", "eight_bit"}), sorted(allow)]
+
+
+def _hash(*values: Any) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _in_parallel(work: Callable, items: Sequence[Sequence], workers: int) -> Iterator[tuple[int, list]]:
+    """(number of the item, what `work` returned for its members or why it failed), as they finish."""
+    numbered = iter(enumerate(items))
+    with ThreadPoolExecutor(workers) as pool:
+        # No more in flight than workers: results and errors of scans hold memory until they are taken.
+        running = {pool.submit(work, item): n for n, item in islice(numbered, workers)}
+        try:
+            while running:
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    number, error = running.pop(future), future.exception()
+                    if error is not None and not isinstance(error, Exception):
+                        raise error
+                    running |= {pool.submit(work, item): n for n, item in islice(numbered, 1)}
+                    yield number, [_reason(error)] * len(items[number]) if error else future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -63,3 +63,29 @@ def assign_splits(entries: Sequence[Entry], shares: Mapping[str, float], seed: i
         for split, group in zip(shares, np.split(order, np.cumsum(counts)[:-1]), strict=True):
             split_of |= dict.fromkeys(group.tolist(), split)
     return [replace(entry, split=split_of[entry.patient]) for entry in entries]
+
+
+def assign_folds(entries: Sequence[Entry], folds: int, seed: int = 0) -> np.ndarray:
+    """Draws a fold for every patient, label by label, so that the folds have nearly the same number of each label.
+
+    A patient with scans of several labels is drawn with the first of them; the order of the entries does not matter.
+
+    Returns:
+        `(entries,)` int64, from 0 to folds - 1.
+
+    Raises:
+        InputError: fewer patients than folds.
+    """
+    first_label: dict[str, str] = {}
+    for entry in sorted(entries, key=lambda e: (e.label, e.patient)):
+        first_label.setdefault(entry.patient, entry.label)
+    if len(first_label) < folds:
+        raise InputError(f"{folds} folds need as many patients or more. Received: {len(first_label)} patient(s)")
+    by_label = defaultdict(list)
+    for patient, label in first_label.items():
+        by_label[label].append(patient)
+    rng = np.random.default_rng(seed)
+    dealt = [patient for label in sorted(by_label) for patient in rng.permutation(sorted(by_label[label])).tolist()]
+    # Dealt out in turn, so that the remainders of the labels do not all fall to the first folds.
+    fold_of = {patient: n % folds for n, patient in enumerate(dealt)}
+    return np.array([fold_of[entry.patient] for entry in entries])

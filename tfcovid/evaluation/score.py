@@ -2,44 +2,103 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from tfcovid.errors import InputError
+
+_BLOCK = 2**24  # numbers of a resampled table held at once
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure and its 95 % interval; NaN where it is not defined."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
 @dataclass(frozen=True)
 class Score:
-    """Accuracy over patients, and for each label the area under the ROC curve against all others (NaN if absent)."""
+    """Accuracy, macro-F1 and, for each label, the area under the ROC curve against all others."""
 
+    scans: int
     patients: int
-    accuracy: float
-    auc: dict[str, float]
+    accuracy: Figure
+    macro_f1: Figure
+    auc: dict[str, Figure]
 
     def __str__(self) -> str:
-        rows = [f"  AUC {label:12} {value:.3f}" for label, value in self.auc.items()]
-        return "\n".join([f"{self.patients} patients, accuracy {self.accuracy:.3f}", *rows])
+        rows = [f"  AUC {label:12} {found}" for label, found in self.auc.items()]
+        head = f"{self.scans} scans of {self.patients} patients, accuracy {self.accuracy}, macro-F1 {self.macro_f1}"
+        return "\n".join([head, *rows])
 
 
-def score(truth: Sequence[str], probabilities: Sequence[Mapping[str, float]]) -> Score:
-    """Scores diagnoses against the truth.
+def score(
+    truth: Sequence[str],
+    probabilities: Sequence[Mapping[str, float]],
+    patients: Sequence[str | int] | None = None,
+    threshold: float = 0.5,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Score:
+    """Scores diagnoses against the truth, with percentile intervals from a bootstrap over patients.
 
     Args:
-        truth: the label of each patient.
-        probabilities: label -> probability of each patient, the same labels for all.
+        truth: the label of each scan.
+        probabilities: label -> probability of each scan, the same labels for all. The call is the likeliest label, of
+            two labels the second from `threshold` on.
+        patients: whose scan it is; by default every scan is of another patient.
+        resamples: of the patients, drawn with replacement; scans go with their patient.
 
     Raises:
-        InputError: no patients, or a truth that is none of the labels.
+        InputError: no scans, or a truth that is none of the labels.
     """
     if not truth or len(truth) != len(probabilities):
-        raise InputError(f"one diagnosis a patient is needed. Received: {len(probabilities)} for {len(truth)}")
+        raise InputError(f"one diagnosis a scan is needed. Received: {len(probabilities)} for {len(truth)}")
     labels = list(probabilities[0])
     unknown = sorted(set(truth) - set(labels))
     if unknown:
         raise InputError(f"truth that no diagnosis can give: {', '.join(unknown)}. Labels: {', '.join(labels)}")
     scores = np.array([[one[label] for label in labels] for one in probabilities])
     is_label = np.array(truth)[:, None] == np.array(labels)
-    auc = {
-        label: float(roc_auc_score(is_label[:, n], scores[:, n])) if 0 < is_label[:, n].sum() < len(truth) else np.nan
-        for n, label in enumerate(labels)
-    }
-    return Score(len(truth), float((np.array(labels)[scores.argmax(axis=1)] == truth).mean()), auc)
+    called = scores.argmax(axis=1) if len(labels) > 2 else (scores[:, 1] >= threshold).astype(int)
+    is_called = called[:, None] == np.arange(len(labels))
+
+    _, patient = np.unique(np.arange(len(truth)) if patients is None else np.asarray(patients), return_inverse=True)
+    people = patient.max() + 1
+    drawn = np.random.default_rng(seed).multinomial(people, np.full(people, 1 / people), resamples)
+    weights = np.concatenate([np.ones((1, len(truth))), drawn[:, patient]])  # the first row is the sample itself
+
+    right = is_label & is_called
+    accuracy = weights @ right.any(axis=1) / weights.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        f1 = 2 * (weights @ right) / (weights @ is_label + weights @ is_called)  # NaN: neither true nor called
+        macro_f1 = np.nanmean(f1, axis=1)
+    auc = {label: _figure(_auc(is_label[:, n], scores[:, n], weights)) for n, label in enumerate(labels)}
+    return Score(len(truth), int(people), _figure(accuracy), _figure(macro_f1), auc)
+
+
+def _auc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve for each row of weights `(rows, scans)`; NaN without both kinds of scans."""
+    order = np.argsort(scores, kind="stable")
+    # Equal scores form one group: between its members half a point each.
+    starts = np.flatnonzero(np.diff(scores[order], prepend=np.nan) != 0)
+    rows = max(1, _BLOCK // len(scores))
+    found = []
+    for block in np.split(weights[:, order], range(rows, len(weights), rows)):
+        up = np.add.reduceat(block * positive[order], starts, axis=1)
+        down = np.add.reduceat(block * ~positive[order], starts, axis=1)
+        below = np.cumsum(down, axis=1) - down
+        with np.errstate(invalid="ignore"):
+            found.append((up * (below + down / 2)).sum(axis=1) / (up.sum(axis=1) * down.sum(axis=1)))
+    return np.concatenate(found)
+
+
+def _figure(values: np.ndarray) -> Figure:
+    """The first value, and the interval of the others that are defined."""
+    known = values[1:][np.isfinite(values[1:])]
+    low, high = np.percentile(known, [2.5, 97.5]) if len(known) and np.isfinite(values[0]) else (np.nan, np.nan)
+    return Figure(float(values[0]), float(low), float(high))

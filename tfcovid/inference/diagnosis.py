@@ -3,7 +3,7 @@
 import csv
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Diagnosis:
         small_map: `(slices read, height, width)` in [0, 1], the lesion map at the network's resolution, in the
             frame of the boxes; None where the network makes none.
         timings: seconds by step.
+        by_member: name of each member of an ensemble -> its probabilities; empty for a single system.
     """
 
     scan: Scan
@@ -44,6 +45,7 @@ class Diagnosis:
     settings: dict[str, Any]
     bundle: dict[str, Any]
     timings: dict[str, float]
+    by_member: dict[str, list[float]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{label} {value:.3f}" for label, value in self.probabilities.items())
@@ -99,6 +101,7 @@ class Diagnosis:
             "diagnosis": self.label,
             "probabilities": self.probabilities,
             "probabilities_by_window_center": {f"{c:g}": p.tolist() for c, p in self.by_window.items()},
+            **({"probabilities_by_member": self.by_member} if self.by_member else {}),
             "scan": {
                 "key": self.scan.key,
                 "shape": list(self.scan.voxels.shape),

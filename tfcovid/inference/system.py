@@ -1,26 +1,41 @@
 """A trained system: from a scan to a diagnosis."""
 
-import json
-import zipfile
 from dataclasses import dataclass, field
-from importlib.resources import files
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import keras
 import numpy as np
 
-from tfcovid.config import Config, load_config
+from tfcovid.config import Config
 from tfcovid.data.network_slices import network_slices
-from tfcovid.errors import InputError
 from tfcovid.inference.diagnosis import Diagnosis
 from tfcovid.inference.nonparametric import assess_patient, assess_slices
+from tfcovid.layers import SampledSlices
 from tfcovid.networks import windowed
 from tfcovid.progress import with_progress
 from tfcovid.scans import Scan
 
 _BATCH = 8  # slices; each is seen through every window
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the networks say of the slices of one scan.
+
+    Attributes:
+        label: number of the answer among the labels.
+        by_window: `(windows, classes)` probabilities of the scan; for "nonparametric" the shares of slices called so.
+        slice_probabilities: `(slices, classes)`.
+        lesion_probabilities: `(slices,)` that a slice shows a lesion.
+        small_map: `(slices, height, width)` in [0, 1] at the network's resolution, or None where it makes none.
+    """
+
+    label: int
+    by_window: np.ndarray
+    slice_probabilities: np.ndarray
+    lesion_probabilities: np.ndarray
+    small_map: np.ndarray | None
 
 
 @dataclass
@@ -34,7 +49,8 @@ class System:
     _windowed: keras.Model = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._windowed = windowed(self.slice_network, self.config.window.predict, self.config.window.width)
+        window = self.config.window
+        self._windowed = windowed(self.slice_network, window.predict, window.width, self.config.mirror)
 
     def predict(self, scan: Scan, progress: bool = False) -> Diagnosis:
         """Diagnoses a scan of any number of slices.
@@ -45,24 +61,39 @@ class System:
         started = perf_counter()
         slices = network_slices(scan, self.config)
         cropped = perf_counter()
-        outputs = self._run(slices.hu, progress)
-        disease, lesion = outputs["disease"], outputs.get("lesion")
-        by_slice = assess_slices(disease, lesion)
-        joined = by_slice.mean(axis=1)
-        label, by_window = self._patient(disease, by_slice, outputs["features"])
+        found = self.read(slices.hu, progress)
         finished = perf_counter()
         return Diagnosis(
             scan=scan,
             labels=self.config.labels,
-            label=self.config.labels[label],
-            by_window=dict(zip(self.config.window.predict, by_window, strict=True)),
+            label=self.config.labels[found.label],
+            by_window=dict(zip(self.config.window.predict, found.by_window, strict=True)),
             slices=slices,
-            slice_probabilities=joined,
-            lesion_probabilities=1 - joined[:, 0] if lesion is None else lesion.mean(axis=1)[:, 1],
-            small_map=outputs["lesion_map"][..., 0] if "lesion_map" in outputs else None,
+            slice_probabilities=found.slice_probabilities,
+            lesion_probabilities=found.lesion_probabilities,
+            small_map=found.small_map,
             settings=self.config.model_dump(mode="json"),
             bundle=self.facts,
             timings={"crop": cropped - started, "networks": finished - cropped},
+        )
+
+    def read(self, hu: np.ndarray, progress: bool = False) -> Reading:
+        """Reads the slices of one scan as `network_slices` or the store gives them.
+
+        Args:
+            hu: `(slices, height, width)` int16, HU.
+        """
+        outputs = self._run(hu, progress)
+        disease, lesion = outputs["disease"], outputs.get("lesion")
+        by_slice = assess_slices(disease, lesion)
+        joined = by_slice.mean(axis=1)
+        label, by_window = self._patient(disease, by_slice, outputs["features"])
+        return Reading(
+            label=label,
+            by_window=by_window,
+            slice_probabilities=joined,
+            lesion_probabilities=1 - joined[:, 0] if lesion is None else lesion.mean(axis=1)[:, 1],
+            small_map=outputs["lesion_map"][..., 0] if "lesion_map" in outputs else None,
         )
 
     def _run(self, hu: np.ndarray, progress: bool) -> dict[str, np.ndarray]:
@@ -77,59 +108,35 @@ class System:
         return {name: np.concatenate([one[name] for one in outputs]) for name in outputs[0]}
 
     def _patient(self, disease: np.ndarray, by_slice: np.ndarray, features: np.ndarray) -> tuple[int, np.ndarray]:
-        """The class, and `(windows, classes)` probabilities; for "nonparametric" the shares of slices called so."""
-        if self.patient_network is not None:
-            features = np.moveaxis(features, 1, 0)
-            mask = np.ones(features.shape[:2], bool)
-            by_window = self.patient_network.predict_on_batch({"features": features, "slice_mask": mask})
-        elif self.config.patient_net.kind == "nonparametric":
-            threshold = self.config.patient_net.threshold
-            label, _ = assess_patient(by_slice.mean(axis=1), threshold)
-            return label, np.stack([assess_patient(one, threshold)[1] for one in np.moveaxis(by_slice, 1, 0)])
+        settings = self.config.patient_net
+        if settings.kind == "nonparametric":
+            label, _ = assess_patient(by_slice.mean(axis=1), settings.threshold)
+            return label, np.stack([assess_patient(one, settings.threshold)[1] for one in np.moveaxis(by_slice, 1, 0)])
+        if self.patient_network is None:
+            draws = drawn_slices(len(disease), settings.slices, settings.draws, self.config.seed)
+            join = np.mean if settings.kind == "mean" else np.max
+            by_window = np.mean([join(disease[drawn], axis=0) for drawn in draws], axis=0)
         else:
-            by_window = disease.mean(axis=0)
-        return int(by_window.mean(axis=0).argmax()), by_window
+            by_window = self._from_features(np.moveaxis(features, 1, 0))
+        return self.config.decide(by_window.mean(axis=0)), by_window
+
+    def _from_features(self, features: np.ndarray) -> np.ndarray:
+        settings, draws = self.config.patient_net, [features]
+        if getattr(settings, "draws", 1) > 1:
+            everywhere = np.ones(features.shape[:2], bool)
+            seeds = range(self.config.seed, self.config.seed + settings.draws)
+            draws = [SampledSlices(settings.count, seed)(features, everywhere, training=True) for seed in seeds]
+        return np.mean([self.patient_network.predict_on_batch(_unpadded(drawn)) for drawn in draws], axis=0)
 
 
-def shipped_bundles() -> dict[str, Path]:
-    """Name -> folder of the bundles that ship with tfcovid."""
-    return {path.parent.name: path.parent for path in Path(str(files("tfcovid.saved_models"))).glob("*/bundle.json")}
+def drawn_slices(slices: int, count: int | None, draws: int, seed: int) -> list[np.ndarray]:
+    """Numbers of the slices of each draw: all of them, or `count` at random without replacement, in order."""
+    if count is None or count >= slices:
+        return [np.arange(slices)]
+    rng = np.random.default_rng(seed)
+    return [np.sort(rng.choice(slices, count, replace=False)) for _ in range(draws)]
 
 
-def load(bundle: str | Path) -> System:
-    """Loads a trained system, from its folder or by the name of a bundle that ships with tfcovid.
-
-    Raises:
-        InputError: not a bundle, an incomplete one, or one of a later format.
-    """
-    folder = Path(bundle)
-    # A folder that is no bundle does not stand in the way of a name: `tfcovid demo` makes a folder "demo".
-    bundle = folder if (folder / "bundle.json").is_file() else shipped_bundles().get(str(bundle), folder)
-    facts_file = bundle / "bundle.json"
-    if not facts_file.is_file():
-        raise InputError(
-            f"not a bundle: `tfcovid train` writes one, a folder with bundle.json. "
-            f"Shipped, by name: {', '.join(shipped_bundles()) or 'none'}. Received: {bundle}"
-        )
-    try:
-        facts = json.loads(facts_file.read_text(encoding="utf-8"))
-        if facts["format"] != 1:
-            raise InputError(f"{bundle}: a bundle of format {facts['format']}; this tfcovid reads format 1. Update it.")
-        config_file = bundle / "config.yaml"
-        if not config_file.is_file():
-            raise InputError(f"{bundle}: incomplete or damaged bundle: no config.yaml; copy or train it again.")
-        config = load_config(config_file)
-        slice_network = keras.saving.load_model(bundle / "slice.keras", compile=False)
-        patient_file = bundle / "patient.keras"
-        patient = keras.saving.load_model(patient_file, compile=False) if config.trains_patients else None
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{bundle}: incomplete or damaged bundle: {error}; copy or train it again.") from error
-    classes = slice_network.output["disease"].shape[-1]
-    if classes != len(config.labels):
-        raise InputError(
-            f"{bundle}: damaged bundle: {len(config.labels)} labels in config.yaml for a network of {classes} classes; "
-            "copy or train it again."
-        )
-    return System(config, slice_network, patient, facts)
+def _unpadded(features) -> dict[str, np.ndarray]:
+    features = np.asarray(features)
+    return {"features": features, "slice_mask": np.ones(features.shape[:2], bool)}

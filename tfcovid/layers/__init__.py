@@ -18,6 +18,8 @@ from tfcovid.layers.max_pooling_3d import MaxPooling3D
 from tfcovid.layers.neighbouring_slices import NeighbouringSlices
 from tfcovid.layers.nonparametric_assessment import NonparametricAssessment
 from tfcovid.layers.prototype_lesion_map import PrototypeLesionMap
+from tfcovid.layers.random_affine import RandomAffine
+from tfcovid.layers.random_intensity import RandomIntensity
 from tfcovid.layers.random_window_level import RandomWindowLevel
 from tfcovid.layers.sampled_slices import SampledSlices
 from tfcovid.layers.scaled_standardized_conv import ScaledStandardizedConv2D
@@ -44,6 +46,8 @@ __all__ = [
     "NeighbouringSlices",
     "NonparametricAssessment",
     "PrototypeLesionMap",
+    "RandomAffine",
+    "RandomIntensity",
     "RandomWindowLevel",
     "SampledSlices",
     "ScaledStandardizedConv2D",

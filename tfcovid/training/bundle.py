@@ -3,14 +3,18 @@
 import csv
 import json
 import shutil
-from math import isfinite
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from tfcovid.config import Config, write_config
+from tfcovid.config.recipes import Training
+from tfcovid.evaluation import score
 from tfcovid.networks import weights_hash
+from tfcovid.training.keeper import best_row, read_log
+from tfcovid.training.learning_curves import draw_learning_curves
 
 _CARD = """# {name}
 
@@ -26,7 +30,8 @@ validation data, and for no other scanner, hospital, population or time without 
 {validation}
 {marks}
 Input: chest CT in Hounsfield units{eight_bit}. Preprocessing, networks and seeds are in `config.yaml`; the
-preprocessing there is what `tfcovid predict` uses. Weights: see `bundle.json` for their hashes.
+preprocessing there is what `tfcovid predict` uses. {start} Hashes of the weights: `bundle.json`; data, devices and
+times: `run.json`; learning curves: `*_curves.png`.
 """
 
 _CHOSEN = {"best": "chosen by this validation, which flatters it", "last": "the last"}
@@ -38,12 +43,16 @@ def write_bundle(
     slice_network: keras.Model,
     patient_network: keras.Model | None,
     facts: dict[str, Any],
+    run: dict[str, Any],
+    predictions: Sequence[dict[str, Any]],
     work: Path,
 ) -> None:
     """Writes a bundle beside `bundle` and moves it into place.
 
     Args:
         facts: goes into `bundle.json`, with the hashes of the weights and the best validation figures.
+        run: `run.json`: what was run on what, and how long it took.
+        predictions: `validation.csv`: scan, patient, truth and probabilities of each validation scan.
         work: folder of the stages, whose logs go along.
     """
     partial = bundle.with_name(f".{bundle.name}.partial")
@@ -56,13 +65,18 @@ def write_bundle(
             continue
         network.save(partial / f"{name}.keras")
         weights[name] = weights_hash(network)
-        shutil.copy(work / name / "log.csv", partial / f"{name}_log.csv")
+        log = shutil.copy(work / name / "log.csv", partial / f"{name}_log.csv")
+        draw_learning_curves(Path(log), partial / f"{name}_curves.png", f"{config.name}: {name} network")
         # TensorBoard names its files after the machine, which is nobody's business.
         for n, events in enumerate(sorted((work / name / "tensorboard").rglob("events.*"))):
             folder = partial / "tensorboard" / name / events.parent.name
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(events, folder / f"events.out.tfevents.{n}")
-        validation[name] = _kept_figures(work / name / "log.csv", getattr(config, f"{name}_training").keep)
+        validation[name] = _kept_figures(work / name / "log.csv", getattr(config, f"{name}_training"))
+    if predictions:
+        write_predictions(predictions, partial / "validation.csv")
+        facts = {**facts, "validation_scans": figures(predictions, config)}
+    (partial / "run.json").write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
     write_config(config, partial / "config.yaml")
     facts = {"format": 1, **facts, "weights_sha256": weights, "validation": validation}
     (partial / "bundle.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
@@ -72,12 +86,33 @@ def write_bundle(
     partial.rename(bundle)
 
 
-def _kept_figures(log: Path, keep: str) -> dict[str, float]:
-    """Validation figures of the epoch whose weights were kept; empty without validation scans."""
-    with log.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    numbers = [row for row in rows if isfinite(float(row.get("val_loss", "nan")))]
-    kept = min(numbers, key=lambda row: float(row["val_loss"])) if keep == "best" and numbers else rows[-1]
+def write_predictions(predictions: Sequence[dict[str, Any]], path: Path) -> None:
+    """Writes one row a scan: scan, patient, truth and the probability of each label."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(predictions[0]))
+        writer.writeheader()
+        writer.writerows(predictions)
+
+
+def figures(predictions: Sequence[dict[str, Any]], config: Config) -> dict[str, Any]:
+    """The figures of some predictions with their 95 % intervals, see `tfcovid.evaluation.score`."""
+    found = [{label: float(row[f"p_{label}"]) for label in config.labels} for row in predictions]
+    patients = [row["patient"] for row in predictions]
+    result = score([row["truth"] for row in predictions], found, patients, config.threshold)
+    named = {"accuracy": result.accuracy, "macro_f1": result.macro_f1}
+    named |= {f"auc_{label}": one for label, one in result.auc.items()}
+    # JSON knows no NaN.
+    known = {
+        name: [round(n, 4) for n in (one.value, one.low, one.high)] for name, one in named.items() if one.value >= 0
+    }
+    return {"scans": result.scans, "patients": result.patients, **known}
+
+
+def _kept_figures(log: Path, training: Training) -> dict[str, float]:
+    """Validation figures of the epoch whose weights were kept; only its number without validation scans."""
+    rows = read_log(log)
+    best = best_row(rows, training)
+    kept = best[1] if training.keep == "best" and best else rows[-1]
     return {name: float(value) for name, value in kept.items() if name.startswith("val_") or name == "epoch"}
 
 
@@ -86,15 +121,9 @@ def _card(config: Config, facts: dict[str, Any]) -> str:
         f"| {split} | {sum(counts.values())} | " + " | ".join(str(counts.get(label, 0)) for label in config.labels)
         for split, counts in facts["data"].items()
     ]
-    figures = [
-        f"- {stage} network, epoch {found['epoch']:g}, {_CHOSEN[getattr(config, f'{stage}_training').keep]}: "
-        + ", ".join(f"{name.removeprefix('val_')} {value:.3f}" for name, value in found.items() if name != "epoch")
-        for stage, found in facts["validation"].items()
-        if len(found) > 1
-    ]
-    window = config.eight_bit
     unmarked = facts["diseased_scans_without_slice_labels"]
     marks = f"\nIn {unmarked} diseased scan(s) no slice was marked: all their slices counted as showing the disease.\n"
+    window = config.eight_bit
     return _CARD.format(
         name=config.name,
         version=facts["versions"]["tfcovid"],
@@ -102,9 +131,30 @@ def _card(config: Config, facts: dict[str, Any]) -> str:
         label_columns=" | ".join(config.labels),
         rules="|".join("---" for _ in config.labels),
         counts=" |\n".join(rows) + " |",
-        validation="Validation:\n\n" + "\n".join(figures)
-        if figures
-        else "There were no validation scans: nothing is known of its accuracy.",
+        validation=_validation(config, facts),
         marks=marks if unmarked else "",
         eight_bit=f", or 8-bit pixels made with window {window.center:g}/{window.width:g}" if window else " only",
+        start=_start(config),
     )
+
+
+def _validation(config: Config, facts: dict[str, Any]) -> str:
+    if "validation_scans" not in facts:
+        return "There were no validation scans: nothing is known of its accuracy."
+    found = facts["validation_scans"]
+    lines = [f"Validation, {found['scans']} scans of {found['patients']} patients, with 95 % bootstrap intervals:", ""]
+    lines += ["| figure | value | interval |", "|---|---|---|"]
+    lines += [
+        f"| {name.replace('_', ' ')} | {one[0]:.3f} | {one[1]:.3f} to {one[2]:.3f} |"
+        for name, one in found.items()
+        if isinstance(one, list)
+    ]
+    for stage, figures in facts["validation"].items():
+        chosen = _CHOSEN[getattr(config, f"{stage}_training").keep]
+        lines += ["", f"Weights of the {stage} network: epoch {figures['epoch']:g}, {chosen}."]
+    return "\n".join(lines) + "\n\n`tfcovid evaluate BUNDLE MANIFEST --split val` prints these figures again."
+
+
+def _start(config: Config) -> str:
+    weights = config.slice_net.weights
+    return f"Training started from {weights}." if weights else "Training started from random weights."

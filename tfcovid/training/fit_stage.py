@@ -1,132 +1,163 @@
 """One stage of training: a plain Keras `fit` that can be killed at any moment and goes on with the same result."""
 
-import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from tfcovid.config.schema import Training
+from tfcovid.config.recipes import Phase, Training
+from tfcovid.data.input_wait import InputWait
 from tfcovid.errors import InputError
-from tfcovid.into_place import into_place
+from tfcovid.networks import freeze
+from tfcovid.training.fitting_batch import fitting_batch
+from tfcovid.training.interrupt import interruptible
+from tfcovid.training.keeper import KEPT, Keeper, last_checkpoint
+from tfcovid.training.optimizer import make_optimizer
 from tfcovid.training.report_progress import ReportProgress
 
-_CHECKPOINT, _CHECKPOINTS = "epoch-{:05d}.keras", "epoch-*.keras"
 
+@dataclass(frozen=True)
+class Stage:
+    """What is to be trained, and how.
 
-def fit_stage(
-    build: Callable[[], keras.Model],
-    batches: Callable[[int], tf.data.Dataset],
-    validation: tf.data.Dataset | None,
-    steps: int,
-    training: Training,
-    folder: Path,
-    title: str,
-    progress: bool = False,
-) -> keras.Model:
-    """Trains a compiled model and returns it, not compiled, with the weights to keep.
-
-    After each epoch the model, its optimizer and the state of its random layers are written to `folder`; a run that
-    finds them goes on behind the last complete epoch. As the batches of an epoch depend on its number alone, it
-    ends with the weights of a run that was never stopped.
-
-    Args:
-        build: makes the compiled model, if there is no checkpoint.
+    Attributes:
+        name: "slice" or "patient"; its recipe is `<name>_training` in the config.
+        build: makes the training graph, not compiled.
         batches: from the first epoch to run to the batches of all epochs left.
+        validation: batches that are the same in every epoch, or None.
         steps: batches in an epoch.
-        folder: holds `log.csv`, the TensorBoard logs, the best and the last checkpoint.
+        losses, metrics: as `keras.Model.compile` takes them, by output; made anew at every call, since Keras does not
+            let two compilations share metrics.
+        network: from the training graph to the network of which phases freeze a part.
+        strategy: where several devices train together, the scope they need.
+        callbacks: further ones.
+    """
+
+    name: str
+    title: str
+    training: Training
+    build: Callable[[], keras.Model]
+    batches: Callable[[int], tf.data.Dataset]
+    validation: tf.data.Dataset | None
+    steps: int
+    losses: Callable[[], dict | str]
+    metrics: Callable[[], dict | list]
+    phases: Sequence[Phase] = ()
+    network: Callable[[keras.Model], keras.Model] | None = None
+    strategy: tf.distribute.Strategy | None = None
+    callbacks: Sequence[keras.callbacks.Callback] = field(default=())
+
+
+def fit_stage(stage: Stage, folder: Path, progress: bool = False) -> keras.Model:
+    """Trains and returns the training graph, not compiled and in float32, with the weights to keep.
+
+    After each epoch the weights, the optimizer and the log are written to `folder`; a run that finds them goes on
+    behind them. As the batches of an epoch depend on its number alone, it ends with the weights of a run that was never
+    stopped. Ctrl-C finishes the step and writes down where it stopped within the epoch.
+
+    Raises:
+        InputError: a loss that is no number, or a batch too large for the memory.
+        KeyboardInterrupt: after Ctrl-C, when all is written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    last = max(folder.glob(_CHECKPOINTS), default=None)
-    model = keras.saving.load_model(last) if last else build()
-    first_epoch = int(last.stem.removeprefix("epoch-")) if last else 0
-    keeper = _Keeper(folder, first_epoch)
-    if first_epoch < training.epochs:
+    training, scope = stage.training, stage.strategy.scope if stage.strategy else nullcontext
+    keeper = Keeper(folder, stage.name, training)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(training.precision)
+    try:
+        with scope():
+            model = stage.build()
+            if stage.strategy and stage.strategy.num_replicas_in_sync > 1:
+                _synchronise(model)
+        _fit_phases(stage, model, keeper, folder, progress, scope)
+    finally:
+        keras.config.set_dtype_policy(before)
+    kept = stage.build()
+    kept.load_weights(folder / KEPT)
+    return kept
+
+
+def _fit_phases(
+    stage: Stage,
+    model: keras.Model,
+    keeper: Keeper,
+    folder: Path,
+    progress: bool,
+    scope: Callable[[], AbstractContextManager],
+) -> None:
+    training = stage.training
+    first = 0
+    wait = None if stage.strategy and stage.strategy.num_replicas_in_sync > 1 else InputWait()
+    bar = ReportProgress(stage.title, training, stage.steps, progress, wait)
+    board = keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)
+    with interruptible() as interrupt:
+        keeper.interrupt = interrupt
+        for phase in stage.phases or (Phase(epochs=training.epochs),):
+            last = first + phase.epochs
+            found = last_checkpoint(folder)
+            epoch, step = (found.epoch, found.step) if found else (0, 0)
+            if epoch < last and not keeper.exhausted:
+                with scope():
+                    begins = (epoch, step) == (first, 0)
+                    if found and begins:
+                        model.load_weights(found.path)
+                    if stage.phases:
+                        freeze(stage.network(model), None if phase.heads_only else phase.freeze)
+                    _compile(stage, model, phase)
+                    if not begins:
+                        found.restore(model)
+                callbacks = [bar, board, *stage.callbacks, keeper]
+                if step:
+                    # What is left of the epoch in which the run was stopped.
+                    keeper.resume(found)
+                    rest = stage.batches(epoch).skip(step).take(stage.steps - step)
+                    _fit(stage, model, rest, stage.steps - step, epoch, epoch + 1, callbacks, wait)
+                    epoch += 1
+                    # At the end of a fit Keras puts the running mean in place of the weights.
+                    last_checkpoint(folder).restore(model)
+                if epoch < last and not keeper.exhausted:
+                    _fit(stage, model, stage.batches(epoch), stage.steps, epoch, last, callbacks, wait)
+            first = last
+
+
+def _fit(stage: Stage, model, data, steps: int, epoch: int, last: int, callbacks: list, wait) -> None:
+    try:
         model.fit(
-            batches(first_epoch),
-            validation_data=validation,
+            wait.apply(data) if wait else data,
+            validation_data=stage.validation,
             steps_per_epoch=steps,
-            initial_epoch=first_epoch,
-            epochs=training.epochs,
-            callbacks=[
-                ReportProgress(title, training, steps, progress),
-                keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
-                keeper,
-            ],
+            initial_epoch=epoch,
+            epochs=last,
+            callbacks=callbacks,
             shuffle=False,  # the batches are shuffled already
             verbose=0,
         )
-    best = training.keep == "best" and keeper.found_a_best
-    # Read back without its optimizer, which takes more room than the weights.
-    return keras.saving.load_model(keeper.best_file if best else max(folder.glob(_CHECKPOINTS)), compile=False)
-
-
-def compile_for(model: keras.Model, training: Training, steps: int, losses: dict | str, metrics: dict) -> keras.Model:
-    """Compiles a model with the optimizer and the schedule of a stage."""
-    rate: float | keras.optimizers.schedules.LearningRateSchedule = training.learning_rate
-    if training.drop:
-        rate = keras.optimizers.schedules.ExponentialDecay(
-            rate, training.drop.every * steps, training.drop.factor, staircase=True
+    except tf.errors.ResourceExhaustedError as error:
+        batch = stage.training.batch
+        fits = fitting_batch(model, data.element_spec, batch)
+        advice = (
+            f"{fits} would fit: {stage.name}_training.batch={fits}; with {stage.name}_training.accumulate="
+            f"{-(-batch // fits)} the weights change as seldom as before"
+            if fits
+            else "not even one sample fits; take a smaller crop.size or network"
         )
-    optimizer = (
-        keras.optimizers.SGD(rate, momentum=training.momentum)
-        if training.optimizer == "sgd"
-        else keras.optimizers.Adam(rate)
-    )
+        raise InputError(f"out of memory at a batch of {batch}: {advice}. Received: {error.message[:200]}") from error
+
+
+def _compile(stage: Stage, model: keras.Model, phase: Phase) -> None:
+    rate = phase.learning_rate or stage.training.learning_rate
+    optimizer = make_optimizer(stage.training, stage.steps, phase.epochs, rate)
     # Without XLA: it is slower on CPUs, and Keras leaves it out of deterministic runs anyway.
-    model.compile(optimizer, losses, metrics=metrics, jit_compile=False)
-    return model
+    model.compile(optimizer, stage.losses(), weighted_metrics=stage.metrics(), jit_compile=False)
 
 
-class _Keeper(keras.callbacks.Callback):
-    """Writes the log, the best model and the checkpoint after each epoch, in this order.
-
-    The checkpoint comes last: what it stands for is complete, and what stands beyond it is done again.
-    """
-
-    def __init__(self, folder: Path, first_epoch: int):
-        super().__init__()
-        self.folder, self.stage = folder, f"{folder.name}_training"
-        self.best_file = folder / "best.keras"
-        self.rows = [row for row in _read_log(folder / "log.csv") if int(row["epoch"]) <= first_epoch]
-
-    @property
-    def found_a_best(self) -> bool:
-        return any(np.isfinite(float(row.get("val_loss", "nan"))) for row in self.rows)
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        # Keras does not save how far its seed generators have counted, so every epoch gives them a place to start.
-        for variable in self.model.variables:
-            if variable.path.endswith("seed_generator_state"):
-                seed = keras.ops.convert_to_numpy(variable)[0]
-                variable.assign([seed, epoch * 1_000_003 % 2**32])
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if not np.isfinite((logs or {}).get("loss", 0.0)):
-            raise InputError(
-                f"the loss of epoch {epoch + 1} is no number any more: lower {self.stage}.learning_rate and start "
-                f"anew, without {self.folder}."
-            )
-        losses = [float(row["val_loss"]) for row in self.rows if "val_loss" in row]
-        self.rows.append({"epoch": epoch + 1, **{name: f"{value:.6g}" for name, value in (logs or {}).items()}})
-        into_place(self.folder / "log.csv", self._write_log)
-        # Compared as logged, rounded, so that a run which read its log back decides alike.
-        if "val_loss" in self.rows[-1] and float(self.rows[-1]["val_loss"]) < min(losses, default=float("inf")):
-            into_place(self.best_file, self.model.save)
-        into_place(self.folder / _CHECKPOINT.format(epoch + 1), self.model.save)
-        (self.folder / _CHECKPOINT.format(epoch)).unlink(missing_ok=True)
-
-    def _write_log(self, path: Path) -> None:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(self.rows[0]))
-            writer.writeheader()
-            writer.writerows(self.rows)
-
-
-def _read_log(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+def _synchronise(model: keras.Model) -> None:
+    """Batch norms see the whole batch on all devices, as on one, and not each device its share."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            _synchronise(layer)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True

@@ -5,15 +5,20 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tfcovid.config.schema import Training
+from tfcovid.config.recipes import Training
+from tfcovid.data.input_wait import InputWait
 
 
 class ReportProgress(keras.callbacks.Callback):
-    """One bar for the whole stage, and a line an epoch with its losses, metrics and speed, on standard error."""
+    """One bar for the whole stage, and a line an epoch on standard error.
 
-    def __init__(self, title: str, training: Training, steps: int, shown: bool):
+    The line has samples a second (slices, or scans in the patient stage), losses and metrics, and the share of the
+    training time that went by waiting for input; the bar has the time left.
+    """
+
+    def __init__(self, title: str, training: Training, steps: int, shown: bool, wait: InputWait | None = None):
         super().__init__()
-        self.title, self.training, self.steps, self.shown = title, training, steps, shown
+        self.title, self.training, self.steps, self.shown, self.wait = title, training, steps, shown, wait
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         console = Console(stderr=True, quiet=not self.shown)
@@ -23,7 +28,10 @@ class ReportProgress(keras.callbacks.Callback):
         self.bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.started, self.done = monotonic(), epoch * self.steps
+        self.started, self.trained_for = monotonic(), None
+        self.done = epoch * self.steps + self.steps - self.params["steps"]
+        if self.wait:
+            self.wait.reset()
 
     def on_train_batch_end(self, step: int, logs: dict | None = None) -> None:
         self.bar.update(self.task, completed=self.done + step + 1)
@@ -33,11 +41,12 @@ class ReportProgress(keras.callbacks.Callback):
         self.trained_for = monotonic() - self.started
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        seconds = getattr(self, "trained_for", monotonic() - self.started)
-        speed = self.steps * self.training.batch / seconds
+        seconds = self.trained_for or monotonic() - self.started
+        speed = self.params["steps"] * self.training.batch / seconds
+        waited = f"  input {min(1, self.wait.seconds / seconds):.0%}" if self.wait else ""
         numbers = "  ".join(f"{name} {value:.4f}" for name, value in sorted((logs or {}).items()))
         self.bar.console.print(
-            f"{self.title} epoch {epoch + 1}/{self.training.epochs}  {speed:.0f}/s  {numbers}",
+            f"{self.title} epoch {epoch + 1}/{self.training.epochs}  {speed:.0f}/s{waited}  {numbers}",
             highlight=False,
             soft_wrap=True,
         )

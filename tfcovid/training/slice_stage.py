@@ -6,44 +6,100 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import layers
+import tensorflow as tf
 
 from tfcovid.config import Config
-from tfcovid.data.datasets import training_slices, validation_slices
+from tfcovid.data.datasets import batches_per_epoch, training_slices, validation_slices
 from tfcovid.data.manifest import slice_targets
-from tfcovid.data.prepare import Prepared, read_record
+from tfcovid.data.prepare import Prepared, read_slices
 from tfcovid.into_place import into_place
 from tfcovid.layers import RandomWindowLevel
-from tfcovid.networks import m3lung_slice, weights_hash, windowed
+from tfcovid.metrics import MacroF1
+from tfcovid.networks import weights_hash, windowed
 from tfcovid.progress import with_progress
-from tfcovid.training.fit_stage import compile_for, fit_stage
+from tfcovid.training.augment import augmentation
+from tfcovid.training.class_weights import class_weights
+from tfcovid.training.fit_stage import Stage, fit_stage
+from tfcovid.training.slice_network import slice_network
 
 
 def train_slices(
-    config: Config, train: Sequence[Prepared], val: Sequence[Prepared], folder: Path, progress: bool = False
+    config: Config,
+    train: Sequence[Prepared],
+    val: Sequence[Prepared],
+    folder: Path,
+    progress: bool = False,
+    strategy: tf.distribute.Strategy | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> keras.Model:
     """Trains the slice network on the labelled slices of `train` and returns it.
 
-    The window level and the flips are layers of the training graph and run where the network runs; the network
+    The window level and the augmentation are layers of the training graph and run where the network runs; the network
     that is returned begins behind them.
     """
-    size, stage = config.crop.size, config.slice_training
-    targets = [_targets(scan, config) for scan in train]
-    count = sum(int((target >= 0).sum()) for target in targets)
-    steps = max(1, count // stage.batch)
+    size, training = config.crop.size, config.slice_training
+    targets, val_targets = ([_targets(scan, config) for scan in group] for group in (train, val))
+    weights = class_weights(np.concatenate(targets), len(config.labels)) if training.class_weights else None
+    outputs = ("disease", "lesion") if _has_lesion_head(config) else ("disease",)
 
-    def batches(first_epoch: int):
-        data = training_slices(train, targets, size, stage.batch, stage.epochs, first_epoch, config.seed)
-        return data.map(lambda hu, target: (hu, _both_targets(target, config)))
+    def by_output(hu, target, weight=None):
+        """The disease, and whether there is a lesion: a slice that is kept has one unless it is healthy."""
+        if weight is None:
+            weight = tf.gather(weights, target) if weights is not None else tf.ones_like(target, tf.float32)
+        found = {
+            "disease": tf.one_hot(target, len(config.labels)),
+            "lesion": tf.one_hot(tf.cast(target > 0, "int32"), 2),
+        }
+        return hu, {name: found[name] for name in outputs}, dict.fromkeys(outputs, weight)
 
-    validation, val_targets = None, [_targets(scan, config) for scan in val]
+    def batches(first_epoch: int) -> tf.data.Dataset:
+        drawn = {"slices": training.slices, "balance": training.balance}
+        data = training_slices(train, targets, size, training.batch, training.epochs, first_epoch, config.seed, **drawn)
+        return data.map(by_output)
+
+    validation = None
     if any((target >= 0).any() for target in val_targets):
-        held_out = validation_slices(val, val_targets, size, stage.batch)
-        validation = held_out.map(lambda hu, target: (hu, _both_targets(target, config)))
-    model = fit_stage(
-        lambda: _training_graph(config, steps), batches, validation, steps, stage, folder, "Slices", progress
+        validation = validation_slices(val, val_targets, size, training.batch).map(by_output)
+    stage = Stage(
+        name="slice",
+        title="Slices",
+        training=training,
+        build=partial(training_graph, config),
+        batches=batches,
+        validation=validation,
+        steps=batches_per_epoch(targets, training.batch, training.slices),
+        losses=lambda: {
+            name: keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing) for name in outputs
+        },
+        metrics=lambda: {name: metrics(len(config.labels) if name == "disease" else 2) for name in outputs},
+        phases=training.phases,
+        network=network_in,
+        strategy=strategy,
+        callbacks=callbacks,
     )
-    return model.get_layer("m3lung_slice")
+    return network_in(fit_stage(stage, folder, progress))
+
+
+def training_graph(config: Config) -> keras.Model:
+    """From HU, as the store holds them, through window and augmentation to what the heads say."""
+    network = slice_network(config)
+    inputs = keras.Input((*config.crop.size, 1), dtype="int16", name="hu")
+    x = RandomWindowLevel(*config.window.train, config.window.width, seed=config.seed, name="window")(inputs)
+    for layer in augmentation(config.slice_training.augmentation, config.seed):
+        x = layer(x)
+    outputs = {name: value for name, value in network(x).items() if name in ("disease", "lesion")}
+    return keras.Model(inputs, outputs, name="slice_training")
+
+
+def network_in(graph: keras.Model) -> keras.Model:
+    """The slice network inside its training graph."""
+    return next(layer for layer in graph.layers if isinstance(layer, keras.Model))
+
+
+def metrics(classes: int) -> list[keras.metrics.Metric]:
+    """What is logged of every head; one-hot targets. The AUC is the mean over classes, one against the rest."""
+    auc = keras.metrics.AUC(multi_label=True, num_labels=classes, name="auc")
+    return [keras.metrics.CategoricalAccuracy(name="accuracy"), auc, MacroF1(classes, name="macro_f1")]
 
 
 def extract_features(
@@ -56,37 +112,20 @@ def extract_features(
     """
     weights = weights_hash(network)[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    model = windowed(network, config.window.predict, config.window.width)
+    model = windowed(network, config.window.predict, config.window.width, config.mirror)
     model = keras.Model(model.input, model.output["features"])
-    files = [folder / f"{scan.record.stem}-{weights}.npy" for scan in scans]
+    files = [folder / f"{scan.record.stem}-{scan.first}-{weights}.npy" for scan in scans]
     missing = [(scan, file) for scan, file in zip(scans, files, strict=True) if not file.is_file()]
     for scan, file in with_progress(missing, len(missing), "Slice features", progress):
-        hu = read_record(scan.record, config.crop.size)[..., None]
+        hu = read_slices(scan, config.crop.size)[..., None]
         features = np.moveaxis(model.predict(hu, batch_size=8, verbose=0), 1, 0)
         into_place(file, partial(np.save, arr=features))
     return files
-
-
-def _training_graph(config: Config, steps: int) -> keras.Model:
-    slice_net, stage = config.slice_net, config.slice_training
-    network = m3lung_slice(len(config.labels), (*config.crop.size, 1), **slice_net.model_dump())
-    inputs = keras.Input((*config.crop.size, 1), dtype="int16", name="hu")
-    x = RandomWindowLevel(*config.window.train, config.window.width, seed=config.seed, name="window")(inputs)
-    # One layer an axis: RandomFlip's "horizontal_and_vertical" draws once for both.
-    for axis in ("horizontal", "vertical"):
-        if stage.flip in (axis, "both"):
-            x = layers.RandomFlip(axis, seed=config.seed, name=f"flip_{axis}")(x)
-    outputs = {name: value for name, value in network(x).items() if name in ("disease", "lesion")}
-    model = keras.Model(inputs, outputs, name="slice_training")
-    losses = dict.fromkeys(outputs, "sparse_categorical_crossentropy")
-    return compile_for(model, stage, steps, losses, {name: ["accuracy"] for name in outputs})
 
 
 def _targets(scan: Prepared, config: Config) -> np.ndarray:
     return slice_targets(scan.entry, config.labels, scan.scan_slices)[list(scan.index)]
 
 
-def _both_targets(target, config: Config) -> dict:
-    """The disease, and whether there is a lesion: a slice that is kept has one unless it is healthy."""
-    both = {"disease": target}
-    return {**both, "lesion": keras.ops.cast(target > 0, "int32")} if config.slice_net.multi_task else both
+def _has_lesion_head(config: Config) -> bool:
+    return config.slice_net.kind == "m3lung" and config.slice_net.multi_task

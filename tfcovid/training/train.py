@@ -1,22 +1,31 @@
 """From a config and a manifest to a bundle."""
 
+import hashlib
 import json
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 
 import keras
 import tensorflow as tf
 
 from tfcovid.config import Config
 from tfcovid.data import Entry, Prepared, check_splits, prepare, slice_targets
-from tfcovid.data.prepare import content_hash
+from tfcovid.data.prepare import content_hash, read_slices
+from tfcovid.data.splits import assign_folds
 from tfcovid.errors import InputError
+from tfcovid.inference import System
 from tfcovid.into_place import into_place
+from tfcovid.progress import with_progress
 from tfcovid.training.bundle import write_bundle
 from tfcovid.training.patient_stage import train_patients
 from tfcovid.training.slice_stage import extract_features, train_slices
+from tfcovid.training.start import start_weights
+from tfcovid.training.strategy import make_strategy
 from tfcovid.versions import versions
 
 
@@ -28,6 +37,9 @@ def train(
     allow: Sequence[str] = (),
     progress: bool = False,
     overwrite: bool = False,
+    strategy: str = "auto",
+    workers: int | None = None,
+    callbacks: Callable[[str], Sequence[keras.callbacks.Callback]] = lambda stage: (),
 ) -> tuple[Path, list[tuple[Entry, str]]]:
     """Trains a system on the scans of the splits `train` (or without a split) and `val`, and writes its bundle.
 
@@ -38,6 +50,9 @@ def train(
         store: folder of the prepared scans, `<bundle>.store` by default. Stores may be shared between runs.
         allow: names of findings that do not stop a scan, see `tfcovid.read_scan`.
         overwrite: replace a bundle that is there.
+        strategy: on which devices, see `make_strategy`.
+        workers: scans prepared at a time, see `prepare`.
+        callbacks: from the name of a stage ("slice", "patient") to further Keras callbacks.
 
     Returns:
         The bundle, and the scans that could not be read with the reason.
@@ -46,13 +61,17 @@ def train(
         InputError: labels unknown to the config, nothing to train on, a patient or a scan in two splits, a bundle
             that is there already, or work of a different run.
     """
-    bundle = Path(bundle)
+    bundle, clock = Path(bundle), _Clock()
     check_run(config, entries, bundle, overwrite)
+    sizes = [stage.batch for stage in (config.slice_training, config.patient_training) if stage]
+    devices = make_strategy(strategy, sizes)
     held_out = [entry for entry in entries if entry.split == "test" and entry.scan.exists()]
     entries = [entry for entry in entries if entry.split != "test"]
     work = bundle.with_name(f"{bundle.name}.work")
-    scans, failed = prepare(config, entries, store or bundle.with_name(f"{bundle.name}.store"), allow, None, progress)
-    _check_duplicates(scans, held_out)
+    store = store or bundle.with_name(f"{bundle.name}.store")
+    with clock.of("prepare"):
+        scans, failed = prepare(config, entries, store, allow, workers, progress)
+        _check_duplicates(scans, held_out)
     training = [scan for scan in scans if scan.entry.split in (None, "train")]
     val = [scan for scan in scans if scan.entry.split == "val"]
     if not any(mark >= 0 for scan in training for mark in _slice_marks(scan, config)):
@@ -60,25 +79,28 @@ def train(
             f"nothing to train on: {len(training)} readable scan(s) to train, none with a slice that has a label; "
             f"{len(failed)} unreadable{': ' + failed[0][1] if failed else ''}."
         )
-    data = {scan.record.stem: [scan.entry.label, scan.entry.split, *_slice_marks(scan, config)] for scan in scans}
-    weights = Path(config.slice_net.weights or "")
-    start = content_hash(weights) if weights.is_file() else None
-    _same_work(work, {"config": config.model_dump(mode="json"), "data": data, "start": start})
+    data = _data_hash(scans, config)
+    _same_work(work, {"config": config.model_dump(mode="json"), "data": data, "start": _start_hash(config)})
 
-    keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    slice_network = train_slices(config, training, val, work / "slice", progress)
+    how = {"progress": progress, "strategy": devices}
+    keras.utils.set_random_seed(config.seed)
+    with clock.of("slice"):
+        slice_network = train_slices(config, training, val, work / "slice", callbacks=callbacks("slice"), **how)
     patient_network = None
     if config.trains_patients:
-        files = extract_features(slice_network, config, [*training, *val], work / "features", progress)
-        pairs = list(zip([*training, *val], files, strict=True))
-        channels = slice_network.output["features"].shape[-1]
+        with clock.of("features"):
+            files = _training_features(config, slice_network, training, val, work, how)
+            val_files = extract_features(slice_network, config, val, work / "features", progress)
+        features = slice_network.output["features"].shape[-1]
         # Seeded again: a run that found the slice stage finished has drawn fewer numbers.
         keras.utils.set_random_seed(config.seed)
-        patient_network = train_patients(
-            config, pairs[: len(training)], pairs[len(training) :], channels, work / "patient", progress
-        )
+        pairs, val_pairs = list(zip(training, files, strict=True)), list(zip(val, val_files, strict=True))
+        with clock.of("patient"):
+            patient_network = train_patients(
+                config, pairs, val_pairs, features, work / "patient", callbacks=callbacks("patient"), **how
+            )
     facts = {
         "name": config.name,
         "labels": list(config.labels),
@@ -92,7 +114,22 @@ def train(
         "findings": dict(Counter(name for scan in scans for name, _ in scan.findings)),
         "versions": versions(),
     }
-    write_bundle(bundle, config, slice_network, patient_network, facts, work)
+    with clock.of("validation"):
+        predictions = _predict(System(config, slice_network, patient_network, facts), val, progress)
+    run = {
+        "started": clock.started,
+        "config": config.model_dump(mode="json"),
+        "data_sha256": data,
+        "versions": versions(),
+        "device": {
+            "strategy": strategy,
+            "devices": [device.name for device in tf.config.list_logical_devices("GPU")] or ["CPU"],
+            "replicas": devices.num_replicas_in_sync if devices else 1,
+        },
+        "seeds": {"seed": config.seed},
+        "timings_s": clock.seconds,
+    }
+    write_bundle(bundle, config, slice_network, patient_network, facts, run, predictions, work)
     shutil.rmtree(work)
     return bundle, failed
 
@@ -117,14 +154,62 @@ def check_run(config: Config, entries: Sequence[Entry], bundle: Path, overwrite:
         raise InputError(f"nothing to train on: {len(training)} scan(s) to train are listed, none is there{gone}.")
 
 
-def _slice_marks(scan: Prepared, config: Config) -> list[int]:
-    return slice_targets(scan.entry, config.labels, scan.scan_slices).tolist()
-
-
 def unmarked(entries: Sequence[Entry], config: Config) -> list[Entry]:
     """Diseased scans to train on whose slices nobody marked: all of them will count as showing the disease."""
     used = [entry for entry in entries if entry.split in (None, "train")]
     return [entry for entry in used if entry.label != config.labels[0] and entry.slice_labels is None]
+
+
+def _training_features(
+    config: Config, network: keras.Model, training: Sequence[Prepared], val: Sequence[Prepared], work: Path, how: dict
+) -> list[Path]:
+    """Files of the slice features that the patient network trains on, in the order of `training`.
+
+    Out of fold, the features of a scan come from a network that was trained without it, as in stacked generalisation;
+    all start from the same weights, and the final network, trained on everything, is the one that is used afterwards.
+    """
+    folds = config.patient_training.out_of_fold
+    if folds is None:
+        return extract_features(network, config, training, work / "features", how["progress"])
+    fold_of = assign_folds([scan.entry for scan in training], folds, config.seed)
+    files = {}
+    for fold in range(folds):
+        keras.utils.set_random_seed(config.seed)
+        others = [scan for scan, f in zip(training, fold_of, strict=True) if f != fold]
+        kept_out = [n for n, f in enumerate(fold_of) if f == fold]
+        fold_network = train_slices(config, others, val, work / f"slice_without_fold{fold + 1}", **how)
+        scans = [training[n] for n in kept_out]
+        found = extract_features(fold_network, config, scans, work / "features", how["progress"])
+        files |= dict(zip(kept_out, found, strict=True))
+    return [files[n] for n in range(len(training))]
+
+
+def _predict(system: System, scans: Sequence[Prepared], progress: bool) -> list[dict]:
+    """Truth and probabilities of each scan, which is known by a number and its patient by another."""
+    patients = {name: n for n, name in enumerate(dict.fromkeys(scan.entry.patient for scan in scans))}
+    rows = []
+    for n, scan in enumerate(with_progress(scans, len(scans), "Validation", progress)):
+        found = system.read(read_slices(scan, system.config.crop.size)).by_window.mean(axis=0)
+        of_labels = {f"p_{label}": float(p) for label, p in zip(system.config.labels, found, strict=True)}
+        rows.append({"scan": n, "patient": patients[scan.entry.patient], "truth": scan.entry.label, **of_labels})
+    return rows
+
+
+def _slice_marks(scan: Prepared, config: Config) -> list[int]:
+    return slice_targets(scan.entry, config.labels, scan.scan_slices).tolist()
+
+
+def _data_hash(scans: Sequence[Prepared], config: Config) -> str:
+    """Of the contents, labels and splits, whatever the order and names of the scans."""
+    facts = sorted(
+        [scan.content, scan.entry.label, scan.entry.split or "", *_slice_marks(scan, config)] for scan in scans
+    )
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _start_hash(config: Config) -> str | None:
+    weights = start_weights(config.slice_net.weights)
+    return content_hash(Path(weights)) if isinstance(weights, str) and Path(weights).is_file() else None
 
 
 def _check_duplicates(scans: Sequence[Prepared], held_out: Sequence[Entry]) -> None:
@@ -143,7 +228,7 @@ def _check_duplicates(scans: Sequence[Prepared], held_out: Sequence[Entry]) -> N
 def _same_work(work: Path, run: dict) -> None:
     """Notes what `work` is for, or checks that what it holds, if anything, is of this very run."""
     note, text = work / "run.json", json.dumps(run, sort_keys=True)
-    if any(work.glob("*/epoch-*.keras")):
+    if any(work.glob("*/epoch-*.h5")):
         if not note.is_file() or note.read_text(encoding="utf-8") != text:
             raise InputError(
                 f"{work} holds a run with another config or other data, not finished yet. Go on with those, "
@@ -154,3 +239,16 @@ def _same_work(work: Path, run: dict) -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     into_place(note, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+class _Clock:
+    """Seconds of each step; of a run that was resumed, those of its last part."""
+
+    def __init__(self) -> None:
+        self.started, self.seconds = datetime.now(UTC).isoformat(timespec="seconds"), {}
+
+    @contextmanager
+    def of(self, step: str):
+        begun = perf_counter()
+        yield
+        self.seconds[step] = round(perf_counter() - begun, 1)

@@ -3,7 +3,8 @@
     python benchmarks/prepare_memory.py [--scans 10 100 1000] [--shape 16 128 128] [--workers 2]
     python benchmarks/prepare_memory.py --scans 4 --shape 300 512 512 --workers 1
 
-Scans are copies of one phantom as DICOM with one pixel changed, so that each is a scan of its own. Every cohort is prepared in a fresh process, for the config m3lung (512 x 512, lung crop). Linux only.
+Scans are copies of one phantom as DICOM with one pixel changed, so that each is a scan of its own. Every cohort is
+prepared in a fresh process, for the config m3lung (512 x 512, lung crop). Linux only.
 """
 
 import argparse
@@ -44,9 +45,9 @@ def main() -> None:
 
 
 def _write_scans(folder: Path, count: int, shape: tuple[int, int, int]) -> None:
-    from tfcovid.phantom import make_phantom, write_dicom
+    from tfcovid.phantom import DISEASES, make_phantom, write_dicom
 
-    made = write_dicom(make_phantom("covid", seed=0, shape=shape), folder.with_name("phantom"), patient="phantom")
+    made = write_dicom(make_phantom(DISEASES[-1], seed=0, shape=shape), folder.with_name("phantom"), patient="phantom")
     first, *others = sorted(made.iterdir())
     for n in range(count):
         scan = folder / f"{n:05d}"

@@ -3,7 +3,10 @@ import sys
 
 import pytest
 
-COMMANDS = ("demo", "index", "check", "prepare", "train", "predict", "phantom")
+COMMANDS = (
+    *("demo", "index", "check", "prepare", "preview", "train", "ensemble", "evaluate", "predict"),
+    *("devices", "runs", "phantom"),
+)
 
 _HELP = """
 import sys

@@ -111,8 +111,7 @@ def test_settings_change_values_on_any_level(small):
             "patient_net: {kind: mean}\nslicenet: {}",
             [
                 "{path}, line 11: slicenet: no such key. Did you mean 'slice_net'? Valid: name, labels, notice, crop, "
-                "window, eight_bit, selection, head, slice_net, mirror, slice_training, patient_net, "
-                "patient_training, seed, deterministic."
+                "window, eight_bit, selection, head, slice_net, "
             ],
         ),
         (

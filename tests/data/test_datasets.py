@@ -244,3 +244,38 @@ def test_validation_patients_come_in_order_through_the_middle_window(features):
     for x, y, _ in found:
         for values, mask, scan in zip(x["features"].numpy(), x["slice_mask"].numpy(), y.numpy(), strict=True):
             assert check_patient(values, mask, int(scan)) == 1
+
+
+_READ_AHEAD = """
+import sys, threading
+import numpy as np, tensorflow as tf
+from pathlib import Path
+from tfcovid.data import Prepared, datasets
+from tfcovid.data.input_wait import InputWait
+from tfcovid.data.shard import write_shard
+
+tf.config.experimental.enable_op_determinism()
+tf.random.set_seed(0)
+folder = Path(sys.argv[1])
+write_shard(folder / "a.tfrecord", np.zeros((64, 4, 4), np.int16))
+scan = Prepared(None, folder / "a.tfrecord", tuple(range(64)), 64, (), "")
+datasets._BLOCK_BYTES = 2 * 4 * 4 * 16
+read, blocks, second = datasets._Store._read, [], threading.Event()
+
+def counted(self, numbers):
+    blocks.append(len(numbers))
+    if len(blocks) == 2:
+        second.set()
+    return read(self, numbers)
+
+datasets._Store._read = counted
+data = InputWait().apply(datasets.training_slices([scan], [np.zeros(64, np.int32)], (4, 4), 8, 1))
+batches = iter(data)
+next(batches)
+print(second.wait(60), blocks[0])
+"""
+
+
+def test_deterministic_runs_read_ahead_too(tmp_path):
+    done = subprocess.run([sys.executable, "-c", _READ_AHEAD, tmp_path], capture_output=True, text=True)
+    assert done.stdout == "True 16\n", done.stderr

@@ -152,6 +152,13 @@ def test_a_saved_optimizer_goes_on_where_it_was(precision, tmp_path):
         np.testing.assert_array_equal(mine, yours)
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_an_optimizer_is_read_back_from_its_config(precision):
+    one = optimizer(optimizer="adam", weight_decay=0.1, accumulate=2, cosine=Cosine(warm_up=1), precision=precision)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(one))
+    assert type(again) is type(one) and again.get_config() == one.get_config()
+
+
 def test_a_float16_step_is_scaled_and_skipped_where_it_overflows():
     network = model_of(batch=4, precision="mixed_float16", optimizer="adam")
     assert type(network.optimizer).__name__ == "LossScale"  # of ours: compile has not wrapped it again

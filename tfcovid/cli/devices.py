@@ -64,11 +64,15 @@ def _print(found):
         memory = f", {device.memory / 2**30:.1f} GiB" if device.memory else ""
         click.echo(f"{device.name}: {device.model}{memory}")
         if device.difference is not None:
-            click.echo(f"  three training steps end within {device.difference:.1e} of the CPU's in float64")
+            click.echo(
+                f"  three training steps change the weights as on the CPU in float64, to {device.difference:.1e}"
+            )
         for precision, speed in device.slices_per_s.items():
             click.echo(f"  {precision:15} {speed:10,.0f} slices/s (a small network, 256 x 256)")
     if found.mirrored_difference is not None:
-        click.echo(f"All together: three steps end within {found.mirrored_difference:.1e} of one device")
+        click.echo(
+            f"All together: three training steps change the weights as one does, to {found.mirrored_difference:.1e}"
+        )
     count = len(found.devices)
     used = f"all {count} together" if found.strategy == "mirrored" else found.devices[0].name
     click.echo(f"--strategy auto trains on {used}.")

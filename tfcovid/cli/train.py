@@ -75,11 +75,7 @@ def train(
         _say_what(system, entries, (folds or 1) * seeds)
         return
 
-    options = {"allow": allow, "progress": True, "strategy": strategy, "workers": workers}
-    if mlflow:
-        from tfcovid.training.log_mlflow import log_mlflow
-
-        options["callbacks"] = lambda stage: [log_mlflow(mlflow, output.name, stage, system)]
+    options = {"allow": allow, "progress": True, "strategy": strategy, "workers": workers, "mlflow": mlflow}
     if several:
         bundle, failed = train_members(system, entries, output, folds, seeds, store, **options)
     else:

@@ -15,8 +15,8 @@ class Augmentation(Part):
 
     flip: Literal["none", "horizontal", "vertical", "both"] = "none"
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0  # up to so many degrees either way
-    scale: Share = 0.0  # sides between 1 - scale and 1 + scale
-    shear: Annotated[float, Field(ge=0, lt=90)] = 0.0  # degrees
+    scale: Annotated[float, Field(ge=0, le=0.9)] = 0.0  # sides between 1 - scale and 1 + scale
+    shear: Annotated[float, Field(ge=0, le=80)] = 0.0  # degrees
     translation: Share = 0.0  # of the side
     brightness: Share = 0.0  # added
     contrast: Share = 0.0  # a factor between 1 - contrast and 1 + contrast, about the mean

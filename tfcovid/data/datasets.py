@@ -1,6 +1,6 @@
 """`tf.data` over the store: the same batches in the same order for a seed and an epoch, wherever training starts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -11,7 +11,7 @@ from tfcovid.data.prepare import Prepared
 from tfcovid.data.reading_order import reading_order
 from tfcovid.data.shard import read_shard
 
-# Slices shuffled together. Memory holds four such blocks at most: one being read, one waiting, two being batched.
+# Slices shuffled together. Memory holds three such blocks at most: one read ahead, two being batched.
 _BLOCK_BYTES = 128 * 2**20
 
 
@@ -60,7 +60,7 @@ def training_slices(
         return reading_order(counts, store.record, seed, int(epoch), block)[: steps * batch]
 
     def blocks_of(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.ensure_shape(tf.numpy_function(order_of, (epoch,), tf.int64), (steps * batch,))
+        order = tf.ensure_shape(_pure(order_of, (epoch,), tf.int64), (steps * batch,))
         return tf.data.Dataset.from_tensor_slices(order).batch(block)
 
     def batches_of(hu: tf.Tensor, target: tf.Tensor) -> tf.data.Dataset:
@@ -69,8 +69,9 @@ def training_slices(
             (tf.reshape(hu, (-1, batch, *size, 1)), tf.reshape(target, (-1, batch)))
         )
 
-    blocks = tf.data.Dataset.range(first_epoch, epochs).flat_map(blocks_of).map(store.read)
-    return blocks.prefetch(1).flat_map(batches_of).prefetch(2)
+    # One call ahead, said by number: left open, tf.data reads as many blocks at a time as it likes.
+    blocks = tf.data.Dataset.range(first_epoch, epochs).flat_map(blocks_of).map(store.read, 1, deterministic=True)
+    return blocks.flat_map(batches_of).prefetch(2)
 
 
 def validation_slices(
@@ -93,7 +94,7 @@ def validation_slices(
         return tf.reshape(hu, (batch, *size, 1)), tf.reshape(target, (batch,)), weights
 
     data = tf.data.Dataset.from_tensor_slices((numbers.reshape(-1, batch), weights.reshape(-1, batch)))
-    return data.map(read).prefetch(2)
+    return data.map(read, 1, deterministic=True).prefetch(2)
 
 
 def training_patients(
@@ -129,15 +130,16 @@ def training_patients(
         return order, rng.random(len(order), np.float32)
 
     def epoch_of(epoch: tf.Tensor) -> tf.data.Dataset:
-        drawn = tf.numpy_function(draw, (epoch,), (tf.int64, tf.float32))
+        drawn = _pure(draw, (epoch,), (tf.int64, tf.float32))
         return tf.data.Dataset.from_tensor_slices(tuple(tf.ensure_shape(row, (steps * batch,)) for row in drawn))
 
-    data = tf.data.Dataset.range(first_epoch, epochs).flat_map(epoch_of)
-    return data.map(
+    rows = tf.data.Dataset.range(first_epoch, epochs).flat_map(epoch_of)
+    rows = rows.map(
         lambda scan, window: _patient(tf.gather(features, scan), tf.gather(targets, scan), channels, window),
         tf.data.AUTOTUNE,
         deterministic=True,
-    ).apply(lambda rows: rows.padded_batch(batch, drop_remainder=True).prefetch(tf.data.AUTOTUNE))
+    )
+    return rows.padded_batch(batch, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
 def validation_patients(features: Sequence[str], targets: Sequence[int], channels: int, batch: int) -> tf.data.Dataset:
@@ -168,7 +170,7 @@ class _Store:
 
     def read(self, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """`(n, height, width)` int16 HU and `(n,)` int32 of the slices with these numbers."""
-        hu, target = tf.numpy_function(self._read, (numbers,), (tf.int16, tf.int32))
+        hu, target = _pure(self._read, (numbers,), (tf.int16, tf.int32))
         return tf.ensure_shape(hu, (None, *self.size)), tf.ensure_shape(target, (None,))
 
     def _read(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -179,6 +181,11 @@ class _Store:
             rows = list(run)
             read_shard(self.records[record], self.position[numbers[rows]], [hu[row] for row in rows])
         return hu, self.target[numbers]
+
+
+def _pure(function: Callable, inputs: tuple, types) -> tf.Tensor | tuple[tf.Tensor, ...]:
+    # Said to keep no state: otherwise deterministic runs take all reading ahead out of the pipeline.
+    return tf.numpy_function(function, inputs, types, stateful=False)
 
 
 def _drawn(targets: Sequence[np.ndarray], slices: int | None) -> int:
@@ -199,5 +206,5 @@ def _patient(file: tf.Tensor, target: tf.Tensor, channels: int, draw: tf.Tensor)
         windows = np.load(path.decode(), mmap_mode="r")
         return np.array(windows[int(draw * len(windows))])
 
-    features = tf.ensure_shape(tf.numpy_function(read, (file, draw), tf.float32), (None, channels))
+    features = tf.ensure_shape(_pure(read, (file, draw), tf.float32), (None, channels))
     return {"features": features, "slice_mask": tf.ones(tf.shape(features)[:1], tf.bool)}, target

@@ -51,9 +51,11 @@ def estimate(
     """
     check_names(allow)
     store = Path(store)
-    known = {
-        member["source"] for facts in store.glob("[!.]*.json") for member in loads(facts.read_text(encoding="utf-8"))
-    }
+    known = set()
+    for facts in store.glob("[!.]*.json"):
+        members = loads(facts.read_text(encoding="utf-8"))
+        if isinstance(members, list):  # not of an older store
+            known |= {member["source"] for member in members}
     left, missing = [], 0
     for entry in entries:
         try:

@@ -1,6 +1,7 @@
 """How long training waits for its input."""
 
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -23,28 +24,32 @@ class InputWait:
 
     def apply(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """The same elements, measured; `dataset` ends with its prefetching, and nothing comes behind this."""
-        before = tf.data.Dataset.range(np.iinfo(np.int64).max).map(lambda _: _called(self._start))
+        ticks = tf.data.Dataset.range(np.iinfo(np.int64).max)
         # `zip` fetches from left to right.
-        after = tf.data.Dataset.range(np.iinfo(np.int64).max).map(lambda _: _called(self._stop))
+        stages = ticks.map(partial(_call, self._start)), dataset, ticks.map(partial(_call, self._stop))
         options = tf.data.Options()
         # Either would fetch elements ahead in another thread, and the consumer's waiting would be hidden.
         options.experimental_optimization.inject_prefetch = False
         options.experimental_optimization.map_parallelization = False
-        measured = tf.data.Dataset.zip((before, dataset, after)).map(lambda _, element, __: element)
+        measured = tf.data.Dataset.zip(stages).map(lambda _, element, __: element)
         return measured.with_options(options)
 
     def reset(self) -> None:
         """Counts from 0 again."""
         self.seconds = 0.0
 
-    def _start(self) -> np.ndarray:
+    def _start(self) -> None:
         self._since = self._clock()
-        return np.int64(0)
 
-    def _stop(self) -> np.ndarray:
+    def _stop(self) -> None:
         self.seconds += self._clock() - self._since
-        return np.int64(0)
 
 
-def _called(function: Callable[[], np.ndarray]) -> tf.Tensor:
-    return tf.ensure_shape(tf.numpy_function(function, (), tf.int64), ())
+def _call(function: Callable[[], None], tick: tf.Tensor) -> tf.Tensor:
+    def called(tick: np.ndarray) -> np.ndarray:
+        function()
+        return tick
+
+    # Said to keep no state, though it does: otherwise deterministic runs take all reading ahead out of the pipeline
+    # that is measured. In and out goes a number that changes, so that no call is taken for another.
+    return tf.numpy_function(called, (tick,), tf.int64, stateful=False)

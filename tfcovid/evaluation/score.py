@@ -22,7 +22,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Score:
-    """Accuracy, macro-F1 and, for each label, the area under the ROC curve against all others."""
+    """Accuracy, macro-F1 and the area under the ROC curve: of two labels for the second, of more for each."""
 
     scans: int
     patients: int
@@ -77,7 +77,11 @@ def score(
     with np.errstate(invalid="ignore"):
         f1 = 2 * (weights @ right) / (weights @ is_label + weights @ is_called)  # NaN: neither true nor called
         macro_f1 = np.nanmean(f1, axis=1)
-    auc = {label: _figure(_auc(is_label[:, n], scores[:, n], weights)) for n, label in enumerate(labels)}
+    auc = {
+        label: _figure(_auc(is_label[:, n], scores[:, n], weights))
+        for n, label in enumerate(labels)
+        if n or len(labels) > 2  # of two labels, that of the first says the same
+    }
     return Score(len(truth), int(people), _figure(accuracy), _figure(macro_f1), auc)
 
 

@@ -12,11 +12,11 @@ _MOST = {"rotation": 180, "scale": 0.99, "shear": 89, "translation": 1}
 class RandomAffine(keras.layers.Layer):
     """Flips, turns, scales, shears and shifts images and their masks in training, in one resampling.
 
-    The augmentations of position of the papers: flips and rotation (Res-Dense), scale, rotation and flip (the lung
-    crop with EfficientNet), all of them (the ResNet-50 of the 3-D U-Net's paper, section "data augmentation"). Every
-    sample has draws of its own, about its middle and in pixels, so that angles stay angles on sides of unequal
-    length. Images are read bilinearly, masks at the nearest pixel, both at the same places. Where flips alone are
-    asked for, nothing is interpolated and pixels stay what they are. Outside training nothing changes.
+    The augmentations of position of the papers: flips and rotation (Res-Dense, section 4.5); scale, rotation and
+    horizontal flip (the lung crop before EfficientNet-B4); all of them (the ResNet-50 of the 3-D U-Net's paper,
+    section II). Every sample has draws of its own, about its middle and in pixels, so that angles stay angles on sides
+    of unequal length. Images are read bilinearly, masks at the nearest pixel, both at the same places. Where flips
+    alone are asked for, nothing is interpolated and pixels stay what they are. Outside training nothing changes.
 
     Input: `(batch, height, width, channels)`, or volumes `(batch, slices, height, width, channels)` whose slices all
     move alike. Either the image alone, or a dictionary with any of "image" and keys that begin with "mask" (a mask or

@@ -11,8 +11,7 @@ class RandomIntensity(keras.layers.Layer):
     """Changes the grey levels of images in [0, 1] in training, each sample by draws of its own.
 
     In this order: greyscale, brightness, contrast, gamma, noise. Greyscale and contrast are the colour set of the
-    ResNet-50 of the 3-D U-Net's paper (section "data augmentation"). It comes after the window. Outside training
-    nothing changes.
+    ResNet-50 of the 3-D U-Net's paper (section II). It comes after the window. Outside training nothing changes.
 
     Input: floats in [0, 1], `(batch, height, width, channels)` or volumes `(batch, slices, height, width, channels)`;
     or a dictionary whose "image" is such, and whose other entries pass untouched. Output: the same shape and type, in

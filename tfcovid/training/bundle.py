@@ -66,13 +66,14 @@ def write_bundle(
         network.save(partial / f"{name}.keras")
         weights[name] = weights_hash(network)
         log = shutil.copy(work / name / "log.csv", partial / f"{name}_log.csv")
-        draw_learning_curves(Path(log), partial / f"{name}_curves.png", f"{config.name}: {name} network")
         # TensorBoard names its files after the machine, which is nobody's business.
         for n, events in enumerate(sorted((work / name / "tensorboard").rglob("events.*"))):
             folder = partial / "tensorboard" / name / events.parent.name
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(events, folder / f"events.out.tfevents.{n}")
-        validation[name] = _kept_figures(work / name / "log.csv", getattr(config, f"{name}_training"))
+        validation[name] = _kept_figures(Path(log), getattr(config, f"{name}_training"))
+        kept = int(validation[name]["epoch"])
+        draw_learning_curves(Path(log), partial / f"{name}_curves.png", f"{config.name}: {name} network", kept)
     if predictions:
         write_predictions(predictions, partial / "validation.csv")
         facts = {**facts, "validation_scans": figures(predictions, config)}

@@ -84,6 +84,15 @@ class Keeper(keras.callbacks.Callback):
             seed = keras.ops.convert_to_numpy(variable)[0]
             variable.assign([seed, epoch * 1_000_003 % 2**32])
 
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        if self.training.ema:  # what is kept is what is validated
+            self.before = self.model.get_weights()
+            self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    def on_test_end(self, logs: dict | None = None) -> None:
+        if self.training.ema:
+            self.model.set_weights(self.before)
+
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if self.interrupt and self.interrupt.asked and batch + 1 < self.params["steps"]:
             self._save(Checkpoint(self.folder, self.epoch, self.first_step + batch + 1))
@@ -112,14 +121,14 @@ class Keeper(keras.callbacks.Callback):
         return [variable for variable in self.model.variables if variable.path.endswith("seed_generator_state")]
 
     def _save_kept(self) -> None:
-        swap = None
-        if self.training.ema:
-            swap = keras.callbacks.SwapEMAWeights()
-            swap.set_model(self.model)
-            swap.on_test_begin()
+        if not self.training.ema:
+            into_place(self.folder / KEPT, self.model.save_weights)
+            return
+        # Copied and put back, not swapped as Keras has it, by adding and subtracting: training must not notice.
+        before = self.model.get_weights()
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         into_place(self.folder / KEPT, self.model.save_weights)
-        if swap:
-            swap.on_test_end()
+        self.model.set_weights(before)
 
     def _save(self, at: Checkpoint) -> None:
         name = f"epoch-{at.epoch:05d}" + (f"-step-{at.step:06d}" if at.step else "")

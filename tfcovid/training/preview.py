@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 
 from tfcovid.config import Config
 from tfcovid.data.network_slices import NetworkSlices, network_slices
-from tfcovid.layers import RandomWindowLevel
 from tfcovid.scans import Scan
 from tfcovid.training.augment import augmentation
 from tfcovid.training.step_panels import draw_panel, step_panels
@@ -79,8 +78,7 @@ def network_inputs(config: Config, hu: np.ndarray, draws: int, seed: int) -> np.
     Returns:
         `(slices, 1 + draws, height, width)` in [0, 1]: first as outside training, then as training draws them.
     """
-    layers = [RandomWindowLevel(*config.window.train, config.window.width, seed=seed)]
-    layers += augmentation(config.slice_training.augmentation, seed)
+    layers = augmentation(config, seed)
 
     def through(pixels: np.ndarray, training: bool) -> np.ndarray:
         x = ops.convert_to_tensor(pixels[..., None])

@@ -13,13 +13,13 @@ from tfcovid.data.datasets import batches_per_epoch, training_slices, validation
 from tfcovid.data.manifest import slice_targets
 from tfcovid.data.prepare import Prepared, read_slices
 from tfcovid.into_place import into_place
-from tfcovid.layers import RandomWindowLevel
 from tfcovid.metrics import MacroF1
 from tfcovid.networks import weights_hash, windowed
 from tfcovid.progress import with_progress
 from tfcovid.training.augment import augmentation
 from tfcovid.training.class_weights import class_weights
 from tfcovid.training.fit_stage import Stage, fit_stage
+from tfcovid.training.log_slices import LogSlices
 from tfcovid.training.slice_network import slice_network
 
 
@@ -75,7 +75,7 @@ def train_slices(
         phases=training.phases,
         network=network_in,
         strategy=strategy,
-        callbacks=callbacks,
+        callbacks=[*callbacks, LogSlices(config, batches, folder / "tensorboard" / "slices")],
     )
     return network_in(fit_stage(stage, folder, progress))
 
@@ -84,8 +84,8 @@ def training_graph(config: Config) -> keras.Model:
     """From HU, as the store holds them, through window and augmentation to what the heads say."""
     network = slice_network(config)
     inputs = keras.Input((*config.crop.size, 1), dtype="int16", name="hu")
-    x = RandomWindowLevel(*config.window.train, config.window.width, seed=config.seed, name="window")(inputs)
-    for layer in augmentation(config.slice_training.augmentation, config.seed):
+    x = inputs
+    for layer in augmentation(config, config.seed):
         x = layer(x)
     outputs = {name: value for name, value in network(x).items() if name in ("disease", "lesion")}
     return keras.Model(inputs, outputs, name="slice_training")

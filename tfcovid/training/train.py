@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -22,6 +23,7 @@ from tfcovid.inference import System
 from tfcovid.into_place import into_place
 from tfcovid.progress import with_progress
 from tfcovid.training.bundle import write_bundle
+from tfcovid.training.log_mlflow import log_mlflow
 from tfcovid.training.patient_stage import train_patients
 from tfcovid.training.slice_stage import extract_features, train_slices
 from tfcovid.training.start import start_weights
@@ -39,7 +41,7 @@ def train(
     overwrite: bool = False,
     strategy: str = "auto",
     workers: int | None = None,
-    callbacks: Callable[[str], Sequence[keras.callbacks.Callback]] = lambda stage: (),
+    mlflow: str | None = None,
 ) -> tuple[Path, list[tuple[Entry, str]]]:
     """Trains a system on the scans of the splits `train` (or without a split) and `val`, and writes its bundle.
 
@@ -52,7 +54,7 @@ def train(
         overwrite: replace a bundle that is there.
         strategy: on which devices, see `make_strategy`.
         workers: scans prepared at a time, see `prepare`.
-        callbacks: from the name of a stage ("slice", "patient") to further Keras callbacks.
+        mlflow: name of an experiment of MLflow to log to, see `log_mlflow`.
 
     Returns:
         The bundle, and the scans that could not be read with the reason.
@@ -84,23 +86,10 @@ def train(
 
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    how = {"progress": progress, "strategy": devices}
-    keras.utils.set_random_seed(config.seed)
-    with clock.of("slice"):
-        slice_network = train_slices(config, training, val, work / "slice", callbacks=callbacks("slice"), **how)
-    patient_network = None
-    if config.trains_patients:
-        with clock.of("features"):
-            files = _training_features(config, slice_network, training, val, work, how)
-            val_files = extract_features(slice_network, config, val, work / "features", progress)
-        features = slice_network.output["features"].shape[-1]
-        # Seeded again: a run that found the slice stage finished has drawn fewer numbers.
-        keras.utils.set_random_seed(config.seed)
-        pairs, val_pairs = list(zip(training, files, strict=True)), list(zip(val, val_files, strict=True))
-        with clock.of("patient"):
-            patient_network = train_patients(
-                config, pairs, val_pairs, features, work / "patient", callbacks=callbacks("patient"), **how
-            )
+    with log_mlflow(mlflow, config, work) as callbacks:
+        slice_network, patient_network = _train_stages(
+            config, training, val, work, clock, callbacks, progress=progress, strategy=devices
+        )
     facts = {
         "name": config.name,
         "labels": list(config.labels),
@@ -158,6 +147,34 @@ def unmarked(entries: Sequence[Entry], config: Config) -> list[Entry]:
     """Diseased scans to train on whose slices nobody marked: all of them will count as showing the disease."""
     used = [entry for entry in entries if entry.split in (None, "train")]
     return [entry for entry in used if entry.label != config.labels[0] and entry.slice_labels is None]
+
+
+def _train_stages(
+    config: Config,
+    training: Sequence[Prepared],
+    val: Sequence[Prepared],
+    work: Path,
+    clock: "_Clock",
+    callbacks: Callable[[str], Sequence[keras.callbacks.Callback]],
+    **how: Any,
+) -> tuple[keras.Model, keras.Model | None]:
+    """The slice network and, where it is trained, the patient network."""
+    keras.utils.set_random_seed(config.seed)
+    with clock.of("slice"):
+        slice_network = train_slices(config, training, val, work / "slice", callbacks=callbacks("slice"), **how)
+    if not config.trains_patients:
+        return slice_network, None
+    with clock.of("features"):
+        files = _training_features(config, slice_network, training, val, work, how)
+        val_files = extract_features(slice_network, config, val, work / "features", how["progress"])
+    features = slice_network.output["features"].shape[-1]
+    # Seeded again: a run that found the slice stage finished has drawn fewer numbers.
+    keras.utils.set_random_seed(config.seed)
+    pairs, val_pairs = list(zip(training, files, strict=True)), list(zip(val, val_files, strict=True))
+    with clock.of("patient"):
+        return slice_network, train_patients(
+            config, pairs, val_pairs, features, work / "patient", callbacks=callbacks("patient"), **how
+        )
 
 
 def _training_features(

@@ -1,0 +1,98 @@
+"""Each kind of slice network and of aggregator, from a config to a diagnosis."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from tfcovid.config import load_config, shipped_configs
+from tfcovid.inference import load
+from tfcovid.scans import read_scan
+from tfcovid.training import train
+
+SMALL = ["labels=[healthy,covid-19,h1n1,cap]", "head=softmax", "crop.size=[32,32]", "slice_training.batch=8"]
+ONE = ["slice_training.epochs=1", "slice_net.weights=null"]
+SYSTEMS = {
+    "res_dense": [
+        "slice_net.backbones=[resnet10_compact,resnet10_compact]",
+        "slice_net.weights=null",
+        "slice_training.epochs=2",
+        "slice_training.phases=[{epochs: 1, heads_only: true}, {epochs: 1, freeze: 5}]",
+    ],
+    "ssfl": [
+        *ONE,
+        "slice_net.variant=resnet10_compact",
+        "slice_net.coarse_dropout=0",
+        "slice_training.slices=3",
+        "patient_net.slices=2",
+        "patient_net.draws=3",
+    ],
+    "eff_mix_conv_s": [
+        "slice_net={kind: classifier, variant: resnet10_compact}",
+        "slice_training.epochs=1",
+        "slice_training.slices=3",
+        "patient_net.count=6",
+        "patient_net.filters=8",
+        "patient_net.backbone=resnet10_compact",
+        "patient_net.draws=2",
+        "patient_training.epochs=1",
+        "patient_training.batch=2",
+        "patient_training.cosine=null",
+        "patient_training.out_of_fold=2",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_system_trains_and_diagnoses(name, cohort, tmp_path, held_out):
+    bundle, failed = train(load_config(name, [*SMALL, *SYSTEMS[name]]), cohort.entries, tmp_path / "b")
+    assert not failed
+    system, scan = load(bundle), read_scan(held_out)
+    found = system.predict(scan)
+    assert sum(found.probabilities.values()) == pytest.approx(1, abs=1e-5)
+    assert found.probabilities == system.predict(scan).probabilities  # random slices are drawn from the seed
+    run = json.loads((bundle / "run.json").read_text())
+    assert run["config"]["name"] == name and {"prepare", "slice", "validation"} <= set(run["timings_s"])
+    assert json.loads((bundle / "bundle.json").read_text())["validation_scans"]["scans"] == 4
+
+
+def test_a_sigmoid_tells_two_labels_apart_at_the_threshold(cohort, tmp_path, held_out):
+    entries = [entry for entry in cohort.entries if entry.label in ("healthy", "covid-19")]
+    settings = ["labels=[healthy,covid-19]", "head=sigmoid", "crop.size=[32,32]", "slice_training.batch=4", *ONE]
+    config = load_config("res_unet3d", [*settings, "slice_net.variant=resnet10_compact"])
+    bundle, _ = train(config, entries, tmp_path / "b")
+    network = keras.saving.load_model(bundle / "slice.keras", compile=False)
+    assert network.get_layer("disease").output.shape[-1] == 1
+    found = load(bundle).predict(read_scan(held_out))
+    above = found.probabilities["covid-19"] >= 0.5
+    assert found.label == ("covid-19" if above else "healthy")
+    system = load(bundle)
+    system.config = config.model_copy(update={"threshold": 0.999 if above else 0.001})
+    assert system.predict(read_scan(held_out)).label != found.label
+
+
+def test_training_starts_from_the_slice_network_of_another_bundle(bundle, tiny_settings, cohort, store):
+    from tfcovid.training.slice_network import slice_network
+
+    config = load_config("demo", [*tiny_settings, f"slice_net.weights={bundle}"])
+    first = keras.saving.load_model(bundle / "slice.keras", compile=False)
+    for one, two in zip(slice_network(config).get_weights(), first.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(shipped_configs()) - {"demo"}))
+def test_a_shipped_config_trains_at_its_own_width(name, cohort, tmp_path):
+    """One epoch on small pictures, with every layer that the config names."""
+    config = load_config(name)
+    settings = [*SMALL, "slice_net.weights=null"]
+    if config.slice_training.phases:
+        settings += ["slice_training.epochs=2"]
+        settings += ["slice_training.phases=[{epochs: 1, heads_only: true}, {epochs: 1, freeze: 100}]"]
+    else:
+        settings += ["slice_training.epochs=1"]
+    if config.patient_training:
+        settings += ["patient_training.epochs=1", "patient_training.cosine=null"]
+    bundle, failed = train(load_config(name, settings), cohort.entries, tmp_path / "b")
+    assert not failed and (bundle / "bundle.json").is_file()

@@ -99,7 +99,7 @@ def write_ensemble(bundles: Mapping[str, Path], ensemble: Path, threshold: float
         "versions": versions(),
     }
     (partial / "bundle.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    (partial / "card.md").write_text(_CARD.format(members=_members(bundles), **facts), encoding="utf-8")
+    (partial / "card.md").write_text(_CARD.format(name=facts["name"], members=_members(bundles)), encoding="utf-8")
     partial.rename(ensemble)
 
 

@@ -250,22 +250,3 @@ def _settings(config: Config, allow: Sequence[str]) -> list:
 
 def _hash(*values: Any) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _in_parallel(work: Callable, items: Sequence[Sequence], workers: int) -> Iterator[tuple[int, list]]:
-    """(number of the item, what `work` returned for its members or why it failed), as they finish."""
-    numbered = iter(enumerate(items))
-    with ThreadPoolExecutor(workers) as pool:
-        # No more in flight than workers: results and errors of scans hold memory until they are taken.
-        running = {pool.submit(work, item): n for n, item in islice(numbered, workers)}
-        try:
-            while running:
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    number, error = running.pop(future), future.exception()
-                    if error is not None and not isinstance(error, Exception):
-                        raise error
-                    running |= {pool.submit(work, item): n for n, item in islice(numbered, 1)}
-                    yield number, [_reason(error)] * len(items[number]) if error else future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)

@@ -109,6 +109,16 @@ def figures(predictions: Sequence[dict[str, Any]], config: Config) -> dict[str, 
     return {"scans": result.scans, "patients": result.patients, **known}
 
 
+def figure_table(found: dict[str, Any]) -> list[str]:
+    """The lines of a Markdown table of `figures`."""
+    rows = [
+        f"| {name.replace('_', ' ')} | {one[0]:.3f} | {one[1]:.3f} to {one[2]:.3f} |"
+        for name, one in found.items()
+        if isinstance(one, list)
+    ]
+    return ["| figure | value | interval |", "|---|---|---|", *rows]
+
+
 def _kept_figures(log: Path, training: Training) -> dict[str, float]:
     """Validation figures of the epoch whose weights were kept; only its number without validation scans."""
     rows = read_log(log)
@@ -144,12 +154,7 @@ def _validation(config: Config, facts: dict[str, Any]) -> str:
         return "There were no validation scans: nothing is known of its accuracy."
     found = facts["validation_scans"]
     lines = [f"Validation, {found['scans']} scans of {found['patients']} patients, with 95 % bootstrap intervals:", ""]
-    lines += ["| figure | value | interval |", "|---|---|---|"]
-    lines += [
-        f"| {name.replace('_', ' ')} | {one[0]:.3f} | {one[1]:.3f} to {one[2]:.3f} |"
-        for name, one in found.items()
-        if isinstance(one, list)
-    ]
+    lines += figure_table(found)
     for stage, figures in facts["validation"].items():
         chosen = _CHOSEN[getattr(config, f"{stage}_training").keep]
         lines += ["", f"Weights of the {stage} network: epoch {figures['epoch']:g}, {chosen}."]

@@ -14,7 +14,7 @@ from tfcovid.data.splits import assign_folds
 from tfcovid.errors import InputError
 from tfcovid.inference import write_ensemble
 from tfcovid.into_place import into_place
-from tfcovid.training.bundle import figures, write_predictions
+from tfcovid.training.bundle import figure_table, figures, write_predictions
 from tfcovid.training.train import check_run, train
 
 
@@ -114,14 +114,9 @@ def _write_out_of_fold(config: Config, bundle: Path, members: dict[str, Path]) -
     into_place(bundle / "validation.csv", lambda path: write_predictions(found, path))
     facts = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))
     facts["out_of_fold"] = figures(found, config)
-    lines = [
-        f"| {name.replace('_', ' ')} | {v[0]:.3f} | {v[1]:.3f} to {v[2]:.3f} |"
-        for name, v in facts["out_of_fold"].items()
-        if isinstance(v, list)
-    ]
     text = (bundle / "card.md").read_text(encoding="utf-8")
     text += "\nOut of fold, each scan by the members that did not train on it, with 95 % bootstrap intervals:\n\n"
-    text += "\n".join(["| figure | value | interval |", "|---|---|---|", *lines]) + "\n"
+    text += "\n".join(figure_table(facts["out_of_fold"])) + "\n"
     into_place(bundle / "card.md", lambda path: path.write_text(text, encoding="utf-8"))
     text = json.dumps(facts, indent=2) + "\n"
     into_place(bundle / "bundle.json", lambda path: path.write_text(text, encoding="utf-8"))

@@ -1,6 +1,8 @@
 """Each kind of slice network and of aggregator, from a config to a diagnosis."""
 
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -96,3 +98,33 @@ def test_a_shipped_config_trains_at_its_own_width(name, cohort, tmp_path):
         settings += ["patient_training.epochs=1", "patient_training.cosine=null"]
     bundle, failed = train(load_config(name, settings), cohort.entries, tmp_path / "b")
     assert not failed and (bundle / "bundle.json").is_file()
+
+
+_TWO_DEVICES = """
+import sys
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+from tfcovid.config import load_config
+from tfcovid.data import read_manifest
+from tfcovid.training import train
+
+folder, manifest, *settings = sys.argv[1:]
+# Random layers draw apart on each device.
+settings += ["slice_training.augmentation.flip=none", "window.train=[-600,-600]", "patient_net.dropout=0"]
+config = load_config("demo", [*settings, "patient_training.batch=2"])
+for name in ("one", "mirrored"):
+    train(config, read_manifest(manifest), f"{folder}/{name}", f"{folder}/store", strategy=name)
+"""
+
+
+@pytest.mark.slow
+def test_a_whole_system_trains_on_two_devices_as_on_one(cohort, tiny_settings, tmp_path):
+    words = [sys.executable, "-c", _TWO_DEVICES, tmp_path, cohort.manifest, *tiny_settings]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads((tmp_path / "mirrored" / "run.json").read_text())["device"]["replicas"] == 2
+    for log in ("slice_log.csv", "patient_log.csv"):
+        one, two = (np.genfromtxt(tmp_path / name / log, delimiter=",", skip_header=1) for name in ("one", "mirrored"))
+        np.testing.assert_allclose(one, two, rtol=1e-3)

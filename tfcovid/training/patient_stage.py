@@ -51,6 +51,8 @@ def train_patients(
     def one_hot(inputs, target, weight=None):
         if weight is None:
             weight = tf.gather(weights, target) if weights is not None else tf.ones_like(target, tf.float32)
+        # Not bool, which TensorFlow cannot put together from several devices; Keras casts it back at the input.
+        inputs = {**inputs, "slice_mask": tf.cast(inputs["slice_mask"], tf.int8)}
         return inputs, tf.one_hot(target, classes), weight
 
     def batches(first_epoch: int) -> tf.data.Dataset:

@@ -33,10 +33,10 @@ SINGLE = ("selection.method=all", "crop.method=none", "patient_net.kind=mean")
 RUNS = {
     "m3lung": (12, ("slice_net.backbone=resnet18", "patient_net.kind=mean")),
     "res_unet3d": (10, ()),
-    "attn_crop": (8, ()),
-    "ssfl": (8, SINGLE),
-    "res_dense": (6, ("slice_net.backbones=[resnet50,densenet121]", "slice_training.phases=[]")),
-    "eff_mix_conv_e": (8, SINGLE),
+    "attn_crop": (5, ()),
+    "ssfl": (5, SINGLE),
+    "res_dense": (4, ("slice_net.backbones=[resnet50,densenet121]", "slice_training.phases=[]")),
+    "eff_mix_conv_e": (5, SINGLE),
 }
 NETWORKS = {
     "m3lung": "M3Lung-Sys slice network, ResNet-18",

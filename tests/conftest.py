@@ -97,3 +97,19 @@ def system(bundle):
 def held_out(cohort) -> Path:
     """The DICOM folder of a diseased patient of the test split."""
     return next(entry.scan for entry in cohort.entries if entry.split == "test" and entry.label == "covid-19")
+
+
+@pytest.fixture
+def run():
+    """Calls tfcovid in this process; nothing but an exit code may come out of it, never a traceback."""
+    from click.testing import CliRunner
+
+    from tfcovid.cli import main
+
+    def call(*words):
+        result = CliRunner().invoke(main, [str(word) for word in words])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise AssertionError(f"tfcovid {' '.join(map(str, words))}: a traceback") from result.exception
+        return result
+
+    return call

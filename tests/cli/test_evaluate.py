@@ -34,3 +34,9 @@ def test_an_empty_split_is_told(run, bundle, cohort, tmp_path):
     (tmp_path / "m.csv").write_text(f"scan,patient,label\n{cohort.entries[0].scan},a,cap\n")
     result = run("evaluate", bundle, tmp_path / "m.csv")
     assert result.exit_code == 2 and "no scan in split test" in result.stderr
+
+
+def test_labels_that_the_bundle_lacks_are_told_before_a_scan_is_read(run, bundle, tmp_path):
+    (tmp_path / "m.csv").write_text("scan,patient,label,split\ngone,a,flu,test\n")
+    result = run("evaluate", bundle, tmp_path / "m.csv")
+    assert result.exit_code == 2 and "cannot give: flu. Its labels: healthy" in result.stderr

@@ -37,7 +37,8 @@ def test_intervals_are_percentiles_over_resampled_patients():
     patients = np.repeat(np.arange(12), 3)
     truth = ["b" if n % 2 else "a" for n in patients]
     scores = rng.random(36).round(1) / 2 + 0.3 * (patients % 2)
-    result = score(truth, [{"a": 1 - p, "b": p} for p in scores], patients, 0.4, resamples=50, seed=3)
+    called = ["b" if p >= 0.4 else "a" for p in scores]
+    result = score(truth, [{"a": 1 - p, "b": p} for p in scores], patients, called, resamples=50, seed=3)
     found = []
     for times in np.random.default_rng(3).multinomial(12, np.full(12, 1 / 12), 50):
         rows = np.concatenate([np.flatnonzero(patients == n) for n in range(12) for _ in range(times[n])])

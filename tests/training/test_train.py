@@ -1,3 +1,4 @@
+import csv
 import hashlib
 import importlib
 import json
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 from tests.data_folder import DATA, needs_data
@@ -200,3 +202,40 @@ def test_a_run_killed_in_both_stages_ends_with_the_weights_of_one_never_stopped(
     assert facts(again)["weights_sha256"] == facts(bundle)["weights_sha256"]
     for name in ("slice_log.csv", "patient_log.csv", "validation.csv"):
         assert (again / name).read_text() == (bundle / name).read_text()
+
+
+def test_a_bundle_holds_no_pictures_paths_or_names(bundle, cohort):
+    found = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()}
+    stages = [f"{stage}{end}" for stage in ("slice", "patient") for end in (".keras", "_log.csv", "_curves.png")]
+    expected = {"bundle.json", "card.md", "config.yaml", "run.json", "validation.csv", *stages}
+    assert {name for name in found if not name.startswith("tensorboard/")} == expected
+    assert not [name for name in found if "/slices/" in name]
+    for name in ("bundle.json", "card.md", "config.yaml", "run.json", "validation.csv"):
+        text = (bundle / name).read_text(encoding="utf-8")
+        assert str(cohort.folder) not in text
+        assert not [entry.patient for entry in cohort.entries if entry.patient in text]
+
+
+def test_figures_of_the_rule_without_training_are_of_what_it_calls(slices_only, cohort, store, tmp_path):
+    config = load_config("demo", [*slices_only, "patient_net.kind=nonparametric", "slice_training.epochs=1"])
+    bundle, _ = train(config, cohort.entries, tmp_path / "b", store)
+    with (bundle / "validation.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    right = 0
+    for row in rows:
+        shares = [float(row[f"p_{label}"]) for label in config.labels]
+        assert row["called"] == ("healthy" if shares[0] > 0.99 else config.labels[1 + int(np.argmax(shares[1:]))])
+        right += row["called"] == row["truth"]
+    assert facts(bundle)["validation_scans"]["accuracy"][0] == right / len(rows)
+
+
+def test_what_would_fail_after_hours_is_told_before(tiny_settings, cohort, tmp_path):
+    one_label = [entry for entry in cohort.entries if entry.split != "val" or entry.label == "cap"]
+    for settings, entries, told in (
+        (["slice_training.best_by=auc", "slice_training.keep=best"], one_label, "covid-19, h1n1, healthy missing"),
+        (["slice_training.patience=2"], [e for e in cohort.entries if e.split != "val"], "no split val to lose"),
+        (["patient_training.out_of_fold=5"], cohort.entries, "fewer patients to train than folds"),
+    ):
+        with pytest.raises(InputError, match=told):
+            train(load_config("demo", [*tiny_settings, *settings]), entries, tmp_path / "b")
+    assert not list(tmp_path.iterdir())

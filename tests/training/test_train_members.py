@@ -1,6 +1,8 @@
 import csv
 import importlib
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,6 +88,31 @@ def test_what_cannot_answer_together_is_refused(folds, bundle, tmp_path):
     with pytest.raises(InputError, match="is there already"):
         write_ensemble(members, folds)
     assert not list(tmp_path.iterdir())
+
+
+def test_copies_under_two_patients_are_found_before_the_first_fold(config, cohort, store, tmp_path):
+    one = next(entry for entry in cohort.entries if entry.split == "train")
+    copy = shutil.copytree(one.scan, tmp_path / "copy")
+    entries = [*cohort.entries, replace(one, scan=copy, patient="Ann")]
+    with pytest.raises(InputError, match="the same scan"):
+        train_members(config, entries, tmp_path / "b", folds=2, store=store)
+    assert not list(tmp_path.glob("b.members/fold*"))
+
+
+def test_seeds_of_one_split_are_validated_together(folds, tmp_path):
+    """Members validated on the same data, as here one and its twin."""
+    twins = {name: folds / "members" / "fold1" for name in ("one", "two")}
+    write_ensemble(twins, tmp_path / "e")
+    for name in ("scan", "called", "p_cap"):
+        expected = [row[name] for row in predictions(folds / "members" / "fold1")]
+        assert [row[name] for row in predictions(tmp_path / "e")] == expected
+    facts = json.loads((folds / "members" / "fold1" / "bundle.json").read_text())
+    assert json.loads((tmp_path / "e" / "bundle.json").read_text())["validation_scans"] == facts["validation_scans"]
+
+
+def test_the_splits_that_members_trained_on_are_not_evaluated(folds, run, cohort):
+    result = run("evaluate", folds, cohort.manifest, "--split", "val")
+    assert result.exit_code == 2 and "its members trained on scans of these splits" in result.stderr
 
 
 def test_an_ensemble_needs_folds_or_seeds(config, cohort, tmp_path):

@@ -57,8 +57,8 @@ def train(
     entries = read_manifest(manifest)
     for (split, label), count in sorted(Counter((e.split or "train", e.label) for e in entries).items()):
         click.echo(f"  {split:6} {label:12} {count:5} scans{'  (not used)' if split == 'test' else ''}")
-    for label in sorted(set(system.labels) - {e.label for e in entries}):
-        click.echo(f"  no scan of label {label}: the system cannot learn it", err=True)
+    for label in sorted(set(system.labels) - {e.label for e in entries if e.split in (None, "train")}):
+        click.echo(f"  no scan of label {label} to train on: the system cannot learn it", err=True)
 
     quiet_tensorflow()
     from tfcovid.training import check_run, train_members, unmarked

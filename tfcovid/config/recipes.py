@@ -47,6 +47,12 @@ class Phase(Part):
     freeze: Annotated[int, Field(ge=0)] = 0  # the first layers of each backbone
     learning_rate: Positive | None = None  # null: that of the training
 
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "Phase":
+        if self.heads_only and self.freeze:
+            raise ValueError("freeze: heads_only freezes all of the backbones; choose one")
+        return self
+
 
 class Training(Part):
     epochs: Count
@@ -90,6 +96,11 @@ class SliceTraining(Training):
             raise ValueError(
                 f"phases: their epochs add up to {sum(phase.epochs for phase in self.phases)}, epochs is {self.epochs}"
             )
+        if self.phases and self.patience:
+            raise ValueError("patience: it would end all phases with the first; leave it out")
+        shortest = min((phase.epochs for phase in self.phases), default=self.epochs)
+        if self.cosine and self.cosine.warm_up >= shortest:
+            raise ValueError(f"cosine.warm_up: every phase warms up, and one has {shortest} epochs in all")
         return self
 
 

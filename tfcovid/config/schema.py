@@ -89,6 +89,8 @@ class Config(Part):
             raise ValueError(f"patient_training is missing; patient_net.kind {self.patient_net.kind} is trained")
         if self.head == "sigmoid" and len(self.labels) != 2:
             raise ValueError(f"head: a sigmoid tells two labels apart; there are {len(self.labels)}")
+        if self.threshold != 0.5 and len(self.labels) != 2:
+            raise ValueError(f"threshold: it is for two labels; there are {len(self.labels)}")
         if self.head == "sigmoid" and self.slice_net.kind == "m3lung":
             raise ValueError("head: M3Lung-Sys has softmax heads")
         return self
@@ -99,7 +101,14 @@ class Config(Part):
         return self.patient_net.kind not in ("mean", "max_scores", "nonparametric")
 
     def decide(self, probabilities: Sequence[float]) -> int:
-        """The number of the label that is called: of two the second from `threshold` on, of more the likeliest."""
+        """The number of the label that is called: of two the second from `threshold` on, of more the likeliest.
+
+        Where `patient_net` is nonparametric these are shares of slices, and its rule decides.
+        """
+        if self.patient_net.kind == "nonparametric":
+            if probabilities[0] > self.patient_net.threshold:
+                return 0
+            return max(range(1, len(self.labels)), key=lambda n: probabilities[n])
         if len(self.labels) == 2:
             return int(probabilities[1] >= self.threshold)
         return max(range(len(self.labels)), key=lambda n: probabilities[n])

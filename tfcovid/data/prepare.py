@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -75,8 +74,8 @@ def prepare(
     place, so that a stopped run loses at most the scans it was at. Memory holds one scan a worker, 0.3 GB for 300
     slices of 512 x 512, however many scans there are (`benchmarks/prepare_memory.py`).
 
-    A scan has a record of its own, but single images share one, 64 that follow each other in a split: where one
-    changed, its record is made anew.
+    A scan has a record of its own, but single images share one, 64 that follow each other: where one changed, its
+    record is made anew.
 
     Args:
         allow: names of findings that are not to stop a scan, see `tfcovid.read_scan`.
@@ -130,17 +129,10 @@ def signature(config: Config, allow: Sequence[str], source: Source) -> str:
 
 
 def _shards(entries: Sequence[Entry]) -> list[list[int]]:
-    """Numbers of the entries that share a record."""
-    shards, images = [], defaultdict(list)
-    for n, entry in enumerate(entries):
-        if not _is_one_image(entry.scan):
-            shards.append([n])
-            continue
-        # Never two splits in a record: another way to split must not change what is trained on.
-        if len(images[entry.split]) == _SHARD_IMAGES:
-            shards.append(images.pop(entry.split))
-        images[entry.split].append(n)
-    return sorted([*shards, *images.values()])
+    """Numbers of the entries that share a record: 64 images, whatever their splits, so that folds share a store."""
+    images = [n for n, entry in enumerate(entries) if _is_one_image(entry.scan)]
+    others = [[n] for n in sorted(set(range(len(entries))) - set(images))]
+    return sorted([*others, *(images[n : n + _SHARD_IMAGES] for n in range(0, len(images), _SHARD_IMAGES))])
 
 
 def _is_one_image(scan: Path) -> bool:

@@ -40,7 +40,7 @@ def score(
     truth: Sequence[str],
     probabilities: Sequence[Mapping[str, float]],
     patients: Sequence[str | int] | None = None,
-    threshold: float = 0.5,
+    called: Sequence[str] | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Score:
@@ -48,9 +48,9 @@ def score(
 
     Args:
         truth: the label of each scan.
-        probabilities: label -> probability of each scan, the same labels for all. The call is the likeliest label, of
-            two labels the second from `threshold` on.
+        probabilities: label -> probability of each scan, the same labels for all.
         patients: whose scan it is; by default every scan is of another patient.
+        called: the diagnosis of each scan; by default its likeliest label.
         resamples: of the patients, drawn with replacement; scans go with their patient.
 
     Raises:
@@ -64,8 +64,8 @@ def score(
         raise InputError(f"truth that no diagnosis can give: {', '.join(unknown)}. Labels: {', '.join(labels)}")
     scores = np.array([[one[label] for label in labels] for one in probabilities])
     is_label = np.array(truth)[:, None] == np.array(labels)
-    called = scores.argmax(axis=1) if len(labels) > 2 else (scores[:, 1] >= threshold).astype(int)
-    is_called = called[:, None] == np.arange(len(labels))
+    called = np.array(labels)[scores.argmax(axis=1)] if called is None else np.array(called)
+    is_called = called[:, None] == np.array(labels)
 
     _, patient = np.unique(np.arange(len(truth)) if patients is None else np.asarray(patients), return_inverse=True)
     people = patient.max() + 1

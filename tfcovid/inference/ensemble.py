@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ import numpy as np
 
 from tfcovid.config import Config, load_config, write_config
 from tfcovid.errors import InputError
+from tfcovid.evaluation.predictions import figure_table, figures, read_predictions, write_predictions
+from tfcovid.inference.bundles import find_bundle
 from tfcovid.inference.diagnosis import Diagnosis
 from tfcovid.inference.system import System
 from tfcovid.scans import Scan
@@ -60,12 +62,20 @@ class Ensemble:
         )
 
 
-def write_ensemble(bundles: Mapping[str, Path], ensemble: Path, threshold: float | None = None) -> None:
+def write_ensemble(
+    bundles: Mapping[str, str | Path],
+    ensemble: Path,
+    threshold: float | None = None,
+    out_of_fold: Sequence[dict[str, Any]] | None = None,
+) -> None:
     """Writes a bundle whose members are copies of `bundles`, beside `ensemble`, and moves it into place.
+
+    Where all members were validated on the same data, their mean is validated on them too.
 
     Args:
         bundles: name of each member -> its folder.
         threshold: of two labels, the second is called from here on; by default that of the first member.
+        out_of_fold: predictions of scans by members that did not train on them, in place of that.
 
     Raises:
         InputError: fewer than two bundles, an ensemble among them, other labels or windows, or a bundle that is there.
@@ -74,6 +84,7 @@ def write_ensemble(bundles: Mapping[str, Path], ensemble: Path, threshold: float
         raise InputError(f"{ensemble} is there already; choose another name.")
     if len(bundles) < 2:
         raise InputError(f"an ensemble has two members or more. Received: {len(bundles)}")
+    bundles = {name: find_bundle(folder) for name, folder in bundles.items()}
     configs = {name: load_config(folder / "config.yaml") for name, folder in bundles.items()}
     first = next(iter(configs.values()))
     for name, config in configs.items():
@@ -88,9 +99,8 @@ def write_ensemble(bundles: Mapping[str, Path], ensemble: Path, threshold: float
     shutil.rmtree(partial, ignore_errors=True)
     for name, folder in bundles.items():
         shutil.copytree(folder, partial / "members" / name)
-    write_config(
-        first if threshold is None else first.model_copy(update={"threshold": threshold}), partial / "config.yaml"
-    )
+    config = first if threshold is None else first.model_copy(update={"threshold": threshold})
+    write_config(config, partial / "config.yaml")
     facts = {
         "format": 1,
         "name": f"{first.name}, {len(bundles)} members",
@@ -98,9 +108,38 @@ def write_ensemble(bundles: Mapping[str, Path], ensemble: Path, threshold: float
         "members": list(bundles),
         "versions": versions(),
     }
+    card = _CARD.format(name=facts["name"], members=_members(bundles))
+    predictions = out_of_fold or _mean_predictions(config, bundles)
+    if predictions:
+        found = figures(predictions, config.labels)
+        facts["out_of_fold" if out_of_fold else "validation_scans"] = found
+        write_predictions(predictions, partial / "validation.csv")
+        how = "Out of fold, each scan by members that did not train on it" if out_of_fold else "Validation"
+        card += f"\n{how}: {found['scans']} scans of {found['patients']} patients, with 95 % bootstrap intervals.\n\n"
+        card += "\n".join(figure_table(found)) + "\n"
     (partial / "bundle.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    (partial / "card.md").write_text(_CARD.format(name=facts["name"], members=_members(bundles)), encoding="utf-8")
+    (partial / "card.md").write_text(card, encoding="utf-8")
     partial.rename(ensemble)
+
+
+def mean_rows(config: Config, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One prediction of a scan from those of several members."""
+    columns = [f"p_{label}" for label in config.labels]
+    mean = [sum(row[column] for row in rows) / len(rows) for column in columns]
+    called = config.labels[config.decide(mean)]
+    return {**rows[0], "called": called, **dict(zip(columns, mean, strict=True))}
+
+
+def _mean_predictions(config: Config, bundles: Mapping[str, Path]) -> list[dict[str, Any]]:
+    """The mean of the members' validation predictions; none unless all saw the same data."""
+    files = [folder / "validation.csv" for folder in bundles.values()]
+    runs = [folder / "run.json" for folder in bundles.values()]
+    if not all(path.is_file() for path in (*files, *runs)):
+        return []
+    data = {json.loads(run.read_text(encoding="utf-8"))["data_sha256"] for run in runs}
+    if len(data) > 1:
+        return []
+    return [mean_rows(config, rows) for rows in zip(*map(read_predictions, files), strict=True)]
 
 
 def _members(bundles: Mapping[str, Path]) -> str:

@@ -1,6 +1,5 @@
 import json
 import zipfile
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +7,9 @@ import keras
 
 from tfcovid.config import load_config
 from tfcovid.errors import InputError
+from tfcovid.inference.bundles import find_bundle
 from tfcovid.inference.ensemble import Ensemble
 from tfcovid.inference.system import System
-
-
-def shipped_bundles() -> dict[str, Path]:
-    """Name -> folder of the bundles that ship with tfcovid."""
-    return {path.parent.name: path.parent for path in Path(str(files("tfcovid.saved_models"))).glob("*/bundle.json")}
 
 
 def load(bundle: str | Path) -> System | Ensemble:
@@ -23,15 +18,8 @@ def load(bundle: str | Path) -> System | Ensemble:
     Raises:
         InputError: not a bundle, an incomplete one, or one of a later format.
     """
-    folder = Path(bundle)
-    # A folder that is no bundle does not stand in the way of a name: `tfcovid demo` makes a folder "demo".
-    bundle = folder if (folder / "bundle.json").is_file() else shipped_bundles().get(str(bundle), folder)
+    bundle = find_bundle(bundle)
     facts_file = bundle / "bundle.json"
-    if not facts_file.is_file():
-        raise InputError(
-            f"not a bundle: `tfcovid train` writes one, a folder with bundle.json. "
-            f"Shipped, by name: {', '.join(shipped_bundles()) or 'none'}. Received: {bundle}"
-        )
     try:
         facts = json.loads(facts_file.read_text(encoding="utf-8"))
         if facts["format"] != 1:

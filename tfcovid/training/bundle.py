@@ -1,6 +1,5 @@
 """Writes a bundle: everything that is needed to use a trained system, in one folder."""
 
-import csv
 import json
 import shutil
 from collections.abc import Sequence
@@ -11,10 +10,11 @@ import keras
 
 from tfcovid.config import Config, write_config
 from tfcovid.config.recipes import Training
-from tfcovid.evaluation import score
+from tfcovid.evaluation.predictions import figure_table, figures, write_predictions
 from tfcovid.networks import weights_hash
 from tfcovid.training.keeper import best_row, read_log
 from tfcovid.training.learning_curves import draw_learning_curves
+from tfcovid.training.log_slices import SLICES
 
 _CARD = """# {name}
 
@@ -68,6 +68,8 @@ def write_bundle(
         log = shutil.copy(work / name / "log.csv", partial / f"{name}_log.csv")
         # TensorBoard names its files after the machine, which is nobody's business.
         for n, events in enumerate(sorted((work / name / "tensorboard").rglob("events.*"))):
+            if events.parent.name == SLICES:  # pictures of patients stay where the data are
+                continue
             folder = partial / "tensorboard" / name / events.parent.name
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(events, folder / f"events.out.tfevents.{n}")
@@ -76,47 +78,15 @@ def write_bundle(
         draw_learning_curves(Path(log), partial / f"{name}_curves.png", f"{config.name}: {name} network", kept)
     if predictions:
         write_predictions(predictions, partial / "validation.csv")
-        facts = {**facts, "validation_scans": figures(predictions, config)}
+        facts = {**facts, "validation_scans": figures(predictions, config.labels)}
     (partial / "run.json").write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
-    write_config(config, partial / "config.yaml")
+    write_config(portable(config), partial / "config.yaml")
     facts = {"format": 1, **facts, "weights_sha256": weights, "validation": validation}
     (partial / "bundle.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     (partial / "card.md").write_text(_card(config, facts), encoding="utf-8")
     if bundle.exists():
         shutil.rmtree(bundle)
     partial.rename(bundle)
-
-
-def write_predictions(predictions: Sequence[dict[str, Any]], path: Path) -> None:
-    """Writes one row a scan: scan, patient, truth and the probability of each label."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(predictions[0]))
-        writer.writeheader()
-        writer.writerows(predictions)
-
-
-def figures(predictions: Sequence[dict[str, Any]], config: Config) -> dict[str, Any]:
-    """The figures of some predictions with their 95 % intervals, see `tfcovid.evaluation.score`."""
-    found = [{label: float(row[f"p_{label}"]) for label in config.labels} for row in predictions]
-    patients = [row["patient"] for row in predictions]
-    result = score([row["truth"] for row in predictions], found, patients, config.threshold)
-    named = {"accuracy": result.accuracy, "macro_f1": result.macro_f1}
-    named |= {f"auc_{label}": one for label, one in result.auc.items()}
-    # JSON knows no NaN.
-    known = {
-        name: [round(n, 4) for n in (one.value, one.low, one.high)] for name, one in named.items() if one.value >= 0
-    }
-    return {"scans": result.scans, "patients": result.patients, **known}
-
-
-def figure_table(found: dict[str, Any]) -> list[str]:
-    """The lines of a Markdown table of `figures`."""
-    rows = [
-        f"| {name.replace('_', ' ')} | {one[0]:.3f} | {one[1]:.3f} to {one[2]:.3f} |"
-        for name, one in found.items()
-        if isinstance(one, list)
-    ]
-    return ["| figure | value | interval |", "|---|---|---|", *rows]
 
 
 def _kept_figures(log: Path, training: Training) -> dict[str, float]:
@@ -155,12 +125,23 @@ def _validation(config: Config, facts: dict[str, Any]) -> str:
     found = facts["validation_scans"]
     lines = [f"Validation, {found['scans']} scans of {found['patients']} patients, with 95 % bootstrap intervals:", ""]
     lines += figure_table(found)
-    for stage, figures in facts["validation"].items():
+    for stage, kept in facts["validation"].items():
         chosen = _CHOSEN[getattr(config, f"{stage}_training").keep]
-        lines += ["", f"Weights of the {stage} network: epoch {figures['epoch']:g}, {chosen}."]
-    return "\n".join(lines) + "\n\n`tfcovid evaluate BUNDLE MANIFEST --split val` prints these figures again."
+        lines += ["", f"Weights of the {stage} network: epoch {kept['epoch']:g}, {chosen}."]
+    return (
+        "\n".join(lines)
+        + "\n\n`tfcovid evaluate BUNDLE MANIFEST --split val` prints these figures again, for its own manifest."
+    )
 
 
 def _start(config: Config) -> str:
-    weights = config.slice_net.weights
+    weights = portable(config).slice_net.weights
     return f"Training started from {weights}." if weights else "Training started from random weights."
+
+
+def portable(config: Config) -> Config:
+    """The config with the name of a file or folder of weights in place of where it lies on this machine."""
+    weights = config.slice_net.weights
+    if not isinstance(weights, str) or not Path(weights).exists():
+        return config
+    return config.model_copy(update={"slice_net": config.slice_net.model_copy(update={"weights": Path(weights).name})})

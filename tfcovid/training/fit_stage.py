@@ -65,15 +65,21 @@ def fit_stage(stage: Stage, folder: Path, progress: bool = False) -> keras.Model
     folder.mkdir(parents=True, exist_ok=True)
     training, scope = stage.training, stage.strategy.scope if stage.strategy else nullcontext
     keeper = Keeper(folder, stage.name, training)
+    several = stage.strategy is not None and stage.strategy.num_replicas_in_sync > 1
+    bar = ReportProgress(stage.title, training, stage.steps, progress, None if several else InputWait())
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(training.precision)
     try:
         with scope():
             model = stage.build()
-            if stage.strategy and stage.strategy.num_replicas_in_sync > 1:
+            if several:
                 _synchronise(model)
-        _fit_phases(stage, model, keeper, folder, progress, scope)
+        with interruptible() as keeper.interrupt:
+            _fit_phases(stage, model, keeper, bar, folder, scope)
+        if keeper.interrupt.asked:  # in the last moments, when there was nothing left to stop
+            raise KeyboardInterrupt
     finally:
+        bar.on_train_end()
         keras.config.set_dtype_policy(before)
     kept = stage.build()
     kept.load_weights(folder / KEPT)
@@ -84,43 +90,39 @@ def _fit_phases(
     stage: Stage,
     model: keras.Model,
     keeper: Keeper,
+    bar: ReportProgress,
     folder: Path,
-    progress: bool,
     scope: Callable[[], AbstractContextManager],
 ) -> None:
     training = stage.training
     first = 0
-    wait = None if stage.strategy and stage.strategy.num_replicas_in_sync > 1 else InputWait()
-    bar = ReportProgress(stage.title, training, stage.steps, progress, wait)
     board = keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)
-    with interruptible() as interrupt:
-        keeper.interrupt = interrupt
-        for phase in stage.phases or (Phase(epochs=training.epochs),):
-            last = first + phase.epochs
-            found = last_checkpoint(folder)
-            epoch, step = (found.epoch, found.step) if found else (0, 0)
+    for phase in stage.phases or (Phase(epochs=training.epochs),):
+        last = first + phase.epochs
+        found = last_checkpoint(folder)
+        epoch, step = (found.epoch, found.step) if found else (0, 0)
+        if epoch < last and not keeper.exhausted:
+            with scope():
+                begins = (epoch, step) == (first, 0)
+                if found and begins:
+                    model.load_weights(found.path)
+                if stage.phases:
+                    freeze(stage.network(model), None if phase.heads_only else phase.freeze)
+                _compile(stage, model, phase)
+                if not begins:
+                    found.restore(model)
+            callbacks = [bar, board, *stage.callbacks, keeper]
+            if step:
+                # What is left of the epoch in which the run was stopped.
+                keeper.resume(found)
+                rest = stage.batches(epoch).skip(step).take(stage.steps - step)
+                _fit(stage, model, rest, stage.steps - step, epoch, epoch + 1, callbacks, bar.wait)
+                epoch += 1
+                # At the end of a fit Keras puts the running mean in place of the weights.
+                last_checkpoint(folder).restore(model)
             if epoch < last and not keeper.exhausted:
-                with scope():
-                    begins = (epoch, step) == (first, 0)
-                    if found and begins:
-                        model.load_weights(found.path)
-                    if stage.phases:
-                        freeze(stage.network(model), None if phase.heads_only else phase.freeze)
-                    _compile(stage, model, phase)
-                    if not begins:
-                        found.restore(model)
-                callbacks = [bar, board, *stage.callbacks, keeper]
-                if step:
-                    # What is left of the epoch in which the run was stopped.
-                    keeper.resume(found)
-                    rest = stage.batches(epoch).skip(step).take(stage.steps - step)
-                    _fit(stage, model, rest, stage.steps - step, epoch, epoch + 1, callbacks, wait)
-                    epoch += 1
-                    # At the end of a fit Keras puts the running mean in place of the weights.
-                    last_checkpoint(folder).restore(model)
-                if epoch < last and not keeper.exhausted:
-                    _fit(stage, model, stage.batches(epoch), stage.steps, epoch, last, callbacks, wait)
-            first = last
+                _fit(stage, model, stage.batches(epoch), stage.steps, epoch, last, callbacks, bar.wait)
+        first = last
 
 
 def _fit(stage: Stage, model, data, steps: int, epoch: int, last: int, callbacks: list, wait) -> None:
@@ -140,7 +142,7 @@ def _fit(stage: Stage, model, data, steps: int, epoch: int, last: int, callbacks
         fits = fitting_batch(model, data.element_spec, batch)
         advice = (
             f"{fits} would fit: {stage.name}_training.batch={fits}; with {stage.name}_training.accumulate="
-            f"{-(-batch // fits)} the weights change as seldom as before"
+            f"{-(-batch // fits) * stage.training.accumulate} the weights change as seldom as before"
             if fits
             else "not even one sample fits; take a smaller crop.size or network"
         )

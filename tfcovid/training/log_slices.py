@@ -7,15 +7,16 @@ import tensorflow as tf
 from tfcovid.config import Config
 from tfcovid.training.augment import augmentation
 
+SLICES = "slices"  # the folder of TensorBoard that holds pictures of patients
 _SHOWN = 8
 
 
 class LogSlices(keras.callbacks.Callback):
     """Shows in TensorBoard, once, slices of the first batch as window and augmentation hand them to the network."""
 
-    def __init__(self, config: Config, batches: Callable[[int], tf.data.Dataset], folder: Path):
+    def __init__(self, config: Config, batches: Callable[[int], tf.data.Dataset], tensorboard: Path):
         super().__init__()
-        self.config, self.batches, self.folder = config, batches, folder
+        self.config, self.batches, self.folder = config, batches, tensorboard / SLICES
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         if epoch > 0:

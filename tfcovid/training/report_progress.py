@@ -19,6 +19,7 @@ class ReportProgress(keras.callbacks.Callback):
     def __init__(self, title: str, training: Training, steps: int, shown: bool, wait: InputWait | None = None):
         super().__init__()
         self.title, self.training, self.steps, self.shown, self.wait = title, training, steps, shown, wait
+        self.bar: Progress | None = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         console = Console(stderr=True, quiet=not self.shown)
@@ -52,4 +53,6 @@ class ReportProgress(keras.callbacks.Callback):
         )
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        self.bar.stop()
+        """Gives the terminal back; may be called again, and before anything began."""
+        if self.bar:
+            self.bar.stop()

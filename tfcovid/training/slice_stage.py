@@ -39,7 +39,11 @@ def train_slices(
     """
     size, training = config.crop.size, config.slice_training
     targets, val_targets = ([_targets(scan, config) for scan in group] for group in (train, val))
-    weights = class_weights(np.concatenate(targets), len(config.labels)) if training.class_weights else None
+    weights = None
+    if training.class_weights:
+        # As often as they are drawn.
+        drawn = [target[target >= 0][: training.slices] for target in targets]
+        weights = class_weights(np.concatenate(drawn), len(config.labels))
     outputs = ("disease", "lesion") if _has_lesion_head(config) else ("disease",)
 
     def by_output(hu, target, weight=None):
@@ -75,7 +79,7 @@ def train_slices(
         phases=training.phases,
         network=network_in,
         strategy=strategy,
-        callbacks=[*callbacks, LogSlices(config, batches, folder / "tensorboard" / "slices")],
+        callbacks=[*callbacks, LogSlices(config, batches, folder / "tensorboard")],
     )
     return network_in(fit_stage(stage, folder, progress))
 

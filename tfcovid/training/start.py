@@ -1,8 +1,11 @@
 from pathlib import Path
 
+from tfcovid.inference import shipped_bundles
+
 
 def start_weights(weights):
-    """Where training starts: a bundle stands for its slice network, everything else is as `load_weights` takes it."""
-    if isinstance(weights, str) and (Path(weights) / "slice.keras").is_file():
-        return str(Path(weights) / "slice.keras")
-    return weights
+    """Where training starts: a bundle stands for its slice network, all else is as `load_weights` takes it."""
+    if not isinstance(weights, str):
+        return weights
+    folder = shipped_bundles().get(weights, Path(weights))
+    return str(folder / "slice.keras") if (folder / "slice.keras").is_file() else weights

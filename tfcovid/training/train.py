@@ -22,7 +22,7 @@ from tfcovid.errors import InputError
 from tfcovid.inference import System
 from tfcovid.into_place import into_place
 from tfcovid.progress import with_progress
-from tfcovid.training.bundle import write_bundle
+from tfcovid.training.bundle import portable, write_bundle
 from tfcovid.training.log_mlflow import log_mlflow
 from tfcovid.training.patient_stage import train_patients
 from tfcovid.training.slice_stage import extract_features, train_slices
@@ -73,7 +73,7 @@ def train(
     store = store or bundle.with_name(f"{bundle.name}.store")
     with clock.of("prepare"):
         scans, failed = prepare(config, entries, store, allow, workers, progress)
-        _check_duplicates(scans, held_out)
+        check_duplicates(scans, held_out)
     training = [scan for scan in scans if scan.entry.split in (None, "train")]
     val = [scan for scan in scans if scan.entry.split == "val"]
     if not any(mark >= 0 for scan in training for mark in _slice_marks(scan, config)):
@@ -81,6 +81,8 @@ def train(
             f"nothing to train on: {len(training)} readable scan(s) to train, none with a slice that has a label; "
             f"{len(failed)} unreadable{': ' + failed[0][1] if failed else ''}."
         )
+    if devices:
+        _check_shares(config, training, devices.num_replicas_in_sync)
     data = _data_hash(scans, config)
     _same_work(work, {"config": config.model_dump(mode="json"), "data": data, "start": _start_hash(config)})
 
@@ -107,12 +109,13 @@ def train(
         predictions = _predict(System(config, slice_network, patient_network, facts), val, progress)
     run = {
         "started": clock.started,
-        "config": config.model_dump(mode="json"),
+        "config": portable(config).model_dump(mode="json"),
+        "start_sha256": _start_hash(config),
         "data_sha256": data,
         "versions": versions(),
         "device": {
             "strategy": strategy,
-            "devices": [device.name for device in tf.config.list_logical_devices("GPU")] or ["CPU"],
+            "devices": list(devices.extended.worker_devices) if devices else _first_device(),
             "replicas": devices.num_replicas_in_sync if devices else 1,
         },
         "seeds": {"seed": config.seed},
@@ -138,6 +141,18 @@ def check_run(config: Config, entries: Sequence[Entry], bundle: Path, overwrite:
             f"Its labels: {', '.join(config.labels)}; change them in the manifest or in the config."
         )
     training = [entry for entry in used if entry.split != "val"]
+    val = {entry.label for entry in used if entry.split == "val"}
+    for stage in filter(None, (config.slice_training, config.patient_training)):
+        if val and stage.keep == "best" and stage.best_by == "auc" and len(val) < len(config.labels):
+            raise InputError(
+                f"best_by: auc needs scans of every label in split val; {', '.join(sorted(set(config.labels) - val))} "
+                "missing. Choose loss, or draw the splits again."
+            )
+        if not val and stage.patience:
+            raise InputError("patience: there is no split val to lose patience with. Leave it out, or add one.")
+    folds = config.patient_training.out_of_fold if config.patient_training else None
+    if config.trains_patients and folds and folds > len({entry.patient for entry in training}):
+        raise InputError(f"patient_training.out_of_fold: fewer patients to train than folds. Received: {folds}")
     if not any(entry.scan.exists() for entry in training):
         gone = f", such as {training[0].scan}" if training else ""
         raise InputError(f"nothing to train on: {len(training)} scan(s) to train are listed, none is there{gone}.")
@@ -206,9 +221,11 @@ def _predict(system: System, scans: Sequence[Prepared], progress: bool) -> list[
     patients = {name: n for n, name in enumerate(dict.fromkeys(scan.entry.patient for scan in scans))}
     rows = []
     for n, scan in enumerate(with_progress(scans, len(scans), "Validation", progress)):
-        found = system.read(read_slices(scan, system.config.crop.size)).by_window.mean(axis=0)
-        of_labels = {f"p_{label}": float(p) for label, p in zip(system.config.labels, found, strict=True)}
-        rows.append({"scan": n, "patient": patients[scan.entry.patient], "truth": scan.entry.label, **of_labels})
+        found = system.read(read_slices(scan, system.config.crop.size))
+        row = {"scan": n, "patient": patients[scan.entry.patient], "truth": scan.entry.label}
+        row["called"] = system.config.labels[found.label]
+        pairs = zip(system.config.labels, found.by_window.mean(axis=0), strict=True)
+        rows.append({**row, **{f"p_{label}": float(p) for label, p in pairs}})
     return rows
 
 
@@ -217,11 +234,34 @@ def _slice_marks(scan: Prepared, config: Config) -> list[int]:
 
 
 def _data_hash(scans: Sequence[Prepared], config: Config) -> str:
-    """Of the contents, labels and splits, whatever the order and names of the scans."""
-    facts = sorted(
-        [scan.content, scan.entry.label, scan.entry.split or "", *_slice_marks(scan, config)] for scan in scans
-    )
+    """Of contents, labels and splits, of which scans are of one patient, and of the order, which the draws follow."""
+    number = {name: n for n, name in enumerate(dict.fromkeys(scan.entry.patient for scan in scans))}
+    facts = [
+        [scan.content, number[scan.entry.patient], scan.entry.label, scan.entry.split, *_slice_marks(scan, config)]
+        for scan in scans
+    ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _check_shares(config: Config, training: Sequence[Prepared], devices: int) -> None:
+    """A batch shrinks to what there is, and must then still divide by the devices."""
+    slices = sum(
+        min(mark.count(True), config.slice_training.slices or len(mark))
+        for mark in ([m >= 0 for m in _slice_marks(scan, config)] for scan in training)
+    )
+    counts = {"slice_training": slices, "patient_training": len(training)}
+    for name, count in counts.items():
+        stage = getattr(config, name)
+        if stage and (name == "slice_training" or config.trains_patients) and count < stage.batch and count % devices:
+            fits = count - count % devices
+            raise InputError(
+                f"{name}.batch: there are only {count}, which {devices} devices cannot share; "
+                + (f"set it to {fits}, or train on one device." if fits else "train on one device.")
+            )
+
+
+def _first_device() -> list[str]:
+    return [device.name for device in tf.config.list_logical_devices("GPU")[:1]] or ["/device:CPU:0"]
 
 
 def _start_hash(config: Config) -> str | None:
@@ -229,7 +269,7 @@ def _start_hash(config: Config) -> str | None:
     return content_hash(Path(weights)) if isinstance(weights, str) and Path(weights).is_file() else None
 
 
-def _check_duplicates(scans: Sequence[Prepared], held_out: Sequence[Entry]) -> None:
+def check_duplicates(scans: Sequence[Prepared], held_out: Sequence[Entry]) -> None:
     """The same files under two patients, whatever their names, would leak from one split into the other."""
     by_content = defaultdict(set)
     for scan in scans:

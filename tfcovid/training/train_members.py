@@ -1,6 +1,5 @@
 """Several systems of one config, by folds and by seeds, as one bundle."""
 
-import csv
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -9,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from tfcovid.config import Config
-from tfcovid.data import Entry
+from tfcovid.data import Entry, prepare
 from tfcovid.data.splits import assign_folds
 from tfcovid.errors import InputError
+from tfcovid.evaluation.predictions import read_predictions
 from tfcovid.inference import write_ensemble
+from tfcovid.inference.ensemble import mean_rows
 from tfcovid.into_place import into_place
-from tfcovid.training.bundle import figure_table, figures, write_predictions
-from tfcovid.training.train import check_run, train
+from tfcovid.training.train import check_duplicates, check_run, train
 
 
 def train_members(
@@ -52,14 +52,18 @@ def train_members(
     plan = list(_plan(config, entries, folds, seeds))
     _same_plan(work, config, plan)
     store = store or bundle.with_name(f"{bundle.name}.store")
-    members, failed = {}, []
+    allow, workers = options.get("allow", ()), options.get("workers")
+    used = [entry for entry in entries if entry.split != "test"]
+    scans, failed = prepare(config, used, store, allow, workers, options.get("progress", False))
+    if folds:
+        # A copy under another patient would fall into another fold, or into that of its twin.
+        check_duplicates([replace(scan, entry=replace(scan.entry, split=scan.entry.patient)) for scan in scans], ())
+    members = {}
     for name, member_config, member_entries in plan:
         members[name] = work / name
         if not (members[name] / "bundle.json").is_file():
-            _, failed = train(member_config, member_entries, members[name], store, **options)
-    write_ensemble(members, bundle)
-    if folds:
-        _write_out_of_fold(config, bundle, members)
+            train(member_config, member_entries, members[name], store, **options)
+    write_ensemble(members, bundle, out_of_fold=_out_of_fold(config, members) if folds else None)
     shutil.rmtree(work)
     return bundle, failed
 
@@ -93,30 +97,14 @@ def _same_plan(work: Path, config: Config, plan: Sequence[tuple[str, Config, lis
     into_place(note, lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def _write_out_of_fold(config: Config, bundle: Path, members: dict[str, Path]) -> None:
-    """The mean over the seeds of a fold, then all folds in one table."""
-    rows: dict[tuple[str, str], list[dict[str, str]]] = {}
+def _out_of_fold(config: Config, members: dict[str, Path]) -> list[dict[str, Any]]:
+    """The mean over the seeds of a fold, all folds in one table."""
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for name, folder in members.items():
         fold = name.partition("-")[0]
-        with (folder / "validation.csv").open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                rows.setdefault((fold, row["scan"]), []).append(row)
-    columns = [f"p_{label}" for label in config.labels]
-    found = [
-        {
-            "scan": f"{fold}-{scan}",
-            "patient": f"{fold}-{same[0]['patient']}",
-            "truth": same[0]["truth"],
-            **{column: sum(float(row[column]) for row in same) / len(same) for column in columns},
-        }
+        for row in read_predictions(folder / "validation.csv"):
+            rows.setdefault((fold, row["scan"]), []).append(row)
+    return [
+        {**mean_rows(config, same), "scan": f"{fold}-{scan}", "patient": f"{fold}-{same[0]['patient']}"}
         for (fold, scan), same in rows.items()
     ]
-    into_place(bundle / "validation.csv", lambda path: write_predictions(found, path))
-    facts = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))
-    facts["out_of_fold"] = figures(found, config)
-    text = (bundle / "card.md").read_text(encoding="utf-8")
-    text += "\nOut of fold, each scan by the members that did not train on it, with 95 % bootstrap intervals:\n\n"
-    text += "\n".join(figure_table(facts["out_of_fold"])) + "\n"
-    into_place(bundle / "card.md", lambda path: path.write_text(text, encoding="utf-8"))
-    text = json.dumps(facts, indent=2) + "\n"
-    into_place(bundle / "bundle.json", lambda path: path.write_text(text, encoding="utf-8"))

@@ -91,7 +91,9 @@ def train(out: Path, bundle: str, config: str, manifest: Path, *settings: str) -
 
 
 def tfcovid(*words: str | Path) -> None:
-    subprocess.run([Path(sys.executable).with_name("tfcovid"), *map(str, words)], check=True)
+    done = subprocess.run([Path(sys.executable).with_name("tfcovid"), *map(str, words)])
+    if done.returncode:
+        raise SystemExit(done.returncode)  # tfcovid has said why
 
 
 def print_table(out: Path) -> None:

@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from tests.layers.shared_check import check
 from tfcovid.layers import RandomAffine, RandomIntensity, RandomWindowLevel
-from tfcovid.layers.random_affine import _backwards
+from tfcovid.layers.random_affine import _backwards, _bilinear, _places, _projected
 
 needs_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow alone")
 ALL = {"rotation": 30, "scale": 0.2, "shear": 10, "translation": 0.1}
@@ -219,14 +219,24 @@ def test_the_seed_makes_training_repeatable_and_every_batch_new():
     assert [variable.path.rsplit("/", 1)[-1] for variable in layer.variables] == ["seed_generator_state"]
 
 
-@needs_tensorflow
-def test_runs_in_xla():
-    import tensorflow as tf
+def test_both_ways_to_resample_agree():
+    """TensorFlow has a kernel, the other backends gather neighbours."""
+    images = np.random.default_rng(0).random((3, 30, 41, 2), dtype="float32")
+    matrix, shift = _backwards(RandomAffine(**ALL, flip=("horizontal",), seed=3)._draw(3), images.shape[1:3])
+    projected = array(_projected(keras.ops.convert_to_tensor(images), matrix, shift, 0.25))
+    rows, columns = _places(matrix, shift, *images.shape[1:3])
+    gathered = array(_bilinear(keras.ops.convert_to_tensor(images), rows, columns, 0.25))
+    np.testing.assert_allclose(projected, gathered, atol=1e-4)
 
-    image = np.random.default_rng(0).random((2, 30, 40, 1), dtype="float32")
-    layer = Drawn(angle=0.3, horizontal=True)
-    compiled = tf.function(lambda image: layer(image, training=True), jit_compile=True)
-    np.testing.assert_allclose(compiled(image), layer(image, training=True), atol=1e-5)
+
+@needs_tensorflow
+def test_a_model_with_it_fits_with_the_compilation_that_keras_chooses():
+    inputs = keras.Input((16, 16, 1))
+    x = keras.layers.GlobalAveragePooling2D()(RandomAffine(rotation=20, seed=0)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1)(x))
+    model.compile("sgd", "mse", jit_compile="auto")
+    assert np.isfinite(model.fit(smooth((8, 16, 16, 1)), np.ones(8), verbose=0).history["loss"][0])
+    assert model.jit_compile is False  # XLA has no kernel of it
 
 
 @needs_tensorflow

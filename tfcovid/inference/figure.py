@@ -42,7 +42,9 @@ def draw(diagnosis: "Diagnosis") -> Figure:
     total = height + bars + 1.0
     figure = Figure(figsize=(width, total), dpi=100)
     figure.text(0.1 / width, 1 - 0.36 / total, diagnosis.label, fontsize=16, weight="bold")
-    what = f"scan {diagnosis.scan.key}: every {_EVERY}th of {len(diagnosis.slices.index)} slices, head to feet"
+    slices = len(diagnosis.slices.index)
+    what = f"scan {diagnosis.scan.key}: "
+    what += f"every {_EVERY}th of {slices} slices, head to feet" if slices > 1 else "its only slice"
     what += ", lesion map beneath with the call of the slice" if has_map else ""
     figure.text(0.1 / width, 1 - 0.62 / total, what, fontsize=9)
     axes = figure.add_axes((0.1 / width, (bars + 0.3) / total, canvas.shape[1] / 100 / width, height / total))

@@ -5,6 +5,8 @@ import keras
 from keras import ops
 
 _AXES = ("horizontal", "vertical", "through")
+# TensorFlow has a kernel for it, five times as fast on CPUs as gathering neighbours. XLA has none.
+_HAS_KERNEL = keras.backend.backend() == "tensorflow"
 _MOST = {"rotation": 180, "scale": 0.99, "shear": 89, "translation": 1}
 
 
@@ -49,6 +51,7 @@ class RandomAffine(keras.layers.Layer):
     ):
         # Types stay what they are: half precision would round HU and the labels of masks kept as floats.
         super().__init__(autocast=False, **kwargs)
+        self.supports_jit = not _HAS_KERNEL
         flip = (flip,) if isinstance(flip, str) else tuple(flip)
         if not set(flip) <= set(_AXES):
             raise ValueError(f"flip takes any of {', '.join(_AXES)}. Received: flip={flip}")
@@ -116,6 +119,8 @@ class RandomAffine(keras.layers.Layer):
         matrix, shift = _backwards(drawn, shape[first : first + 2])
         if first == 2:
             matrix, shift = ops.repeat(matrix, shape[1], axis=0), ops.repeat(shift, shape[1], axis=0)
+        if _HAS_KERNEL and not is_mask:
+            return ops.reshape(_projected(slices, matrix, shift, self.fill), shape)
         rows, columns = _places(matrix, shift, *shape[first : first + 2])
         if is_mask:
             slices = _nearest(slices, rows, columns, self.mask_fill)
@@ -161,8 +166,28 @@ def _places(matrix, shift, height, width):
     return place(0, middle_row), place(1, middle_column)
 
 
-# Not ops.image.affine_transform: its TensorFlow kernel does not exist in XLA, under which these gathers also take a
-# third of its time, its PyTorch version loops over the batch, and its JAX one lays out indices many times the image.
+def _projected(images, matrix, shift, fill):
+    height, width = ops.shape(images)[1:3]
+    kept = keras.backend.standardize_dtype(images.dtype)
+    middle_row, middle_column = ((ops.cast(side, "float32") - 1) / 2 for side in (height, width))
+    row, column = middle_row + shift[:, 0], middle_column + shift[:, 1]
+    (rr, rc), (cr, cc) = ((matrix[:, n, 0], matrix[:, n, 1]) for n in (0, 1))
+    zero = ops.zeros_like(rr)
+    # (x, y) in place of (row, column), about the first pixel in place of the middle.
+    across = [cc, cr, middle_column - cc * column - cr * row]
+    down = [rc, rr, middle_row - rc * column - rr * row]
+    found = ops.image.affine_transform(
+        ops.cast(images, "float32"),
+        ops.stack([*across, *down, zero, zero], axis=1),
+        interpolation="bilinear",
+        fill_mode="constant",
+        fill_value=float(fill),
+        data_format="channels_last",
+    )
+    return ops.cast(found if keras.backend.is_float_dtype(kept) else ops.round(found), kept)
+
+
+# For PyTorch, where ops.image.affine_transform loops over the batch, and JAX, where it lays out many times the image.
 def _bilinear(images, rows, columns, fill):
     height, width = ops.shape(images)[1:3]
     kept = keras.backend.standardize_dtype(images.dtype)

@@ -102,19 +102,18 @@ def print_table(out: Path) -> None:
     for name, network in NETWORKS.items():
         rows = [name] if name != "covid_ct_started" else [*(f"member{n}" for n in range(SEEDS)), name]
         for row in (one for one in rows if (out / one / "bundle.json").is_file()):
-            facts = json.loads((out / row / "bundle.json").read_text(encoding="utf-8"))
-            found, run = facts.get("validation_scans"), out / row / "run.json"
-            if found is None:  # of an ensemble only the members were validated
-                print(f"| {network} | | | `tfcovid evaluate {row} covid_ct.csv --split val` | | |")
-                continue
-            run = json.loads(run.read_text(encoding="utf-8"))
+            found = json.loads((out / row / "bundle.json").read_text(encoding="utf-8"))["validation_scans"]
+            epochs, minutes = "", ""
+            if (out / row / "run.json").is_file():  # an ensemble has none
+                run = json.loads((out / row / "run.json").read_text(encoding="utf-8"))
+                epochs = run["config"]["slice_training"]["epochs"]
+                minutes = f"{run['timings_s']['slice'] / 60:.0f}"
             figures = " | ".join(
                 f"{value:.3f} [{low:.3f}, {high:.3f}]"
                 for value, low, high in (found[key] for key in ("accuracy", "macro_f1", "auc_covid"))
             )
-            epochs = run["config"]["slice_training"]["epochs"]
             label = network if row == name else f"one of the next row, seed {row[-1]}"
-            print(f"| {label} | {epochs} | {run['timings_s']['slice'] / 60:.0f} | {figures} |")
+            print(f"| {label} | {epochs} | {minutes} | {figures} |")
 
 
 if __name__ == "__main__":

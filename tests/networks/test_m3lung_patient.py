@@ -61,6 +61,7 @@ def test_count_of_weights_at_the_sizes_of_the_paper():
 def test_count_of_weights_of_the_compact_config():
     configs = Path(__file__).parents[2] / "configs"
     options = yaml.safe_load((configs / "m3lung_compact.yaml").read_text(encoding="utf-8"))["patient_net"]
+    options["activation"] = options.pop("reduction_activation")
     assert count(**options) == 53_496_836
 
 

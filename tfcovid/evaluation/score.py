@@ -67,8 +67,10 @@ def score(
     called = np.array(labels)[scores.argmax(axis=1)] if called is None else np.array(called)
     is_called = called[:, None] == np.array(labels)
 
-    _, patient = np.unique(np.arange(len(truth)) if patients is None else np.asarray(patients), return_inverse=True)
-    people = patient.max() + 1
+    patients = range(len(truth)) if patients is None else patients
+    # Numbered as they come, so that other names draw the same.
+    number = {name: n for n, name in enumerate(dict.fromkeys(patients))}
+    patient, people = np.array([number[name] for name in patients]), len(number)
     drawn = np.random.default_rng(seed).multinomial(people, np.full(people, 1 / people), resamples)
     weights = np.concatenate([np.ones((1, len(truth))), drawn[:, patient]])  # the first row is the sample itself
 
@@ -82,7 +84,7 @@ def score(
         for n, label in enumerate(labels)
         if n or len(labels) > 2  # of two labels, that of the first says the same
     }
-    return Score(len(truth), int(people), _figure(accuracy), _figure(macro_f1), auc)
+    return Score(len(truth), people, _figure(accuracy), _figure(macro_f1), auc)
 
 
 def _auc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:

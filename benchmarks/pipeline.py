@@ -6,8 +6,8 @@ All read the same slices of synthetic scans in random order, from files that the
 batches of 32 in float32. What lies inside the measured path:
 
     tfcovid    TFRecord, int16 HU -> block of shuffled slices -> batch -> window; with augmentation: the layers of the
-               training graph on whole batches, as a graph and compiled by XLA (where they run on an accelerator, the
-               processor is left with the first figure)
+               training graph on whole batches, on the processor (where there is an accelerator they run there, and
+               the processor is left with the first figure)
     PyTorch    one .npy of int16 HU a scan, memory-mapped -> window -> augmentation a slice -> collated batch
     MONAI      PersistentDataset: the windowed slice read back from its cache (written in a first, unmeasured pass) ->
                augmentation a slice -> collated batch
@@ -29,7 +29,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +88,7 @@ def main() -> None:
 
 def _rates(folder: str, size: int, options) -> dict[tuple, float]:
     """(contender, workers, augmented) -> slices a second."""
-    turns = [("tfcovid", 0, False), ("tfcovid", 0, True), ("tfcovid-xla", 0, True)]
+    turns = [("tfcovid", 0, False), ("tfcovid", 0, True)]
     turns += [(name, n, augment) for name in ("torch", "monai") for augment in (False, True) for n in options.workers]
     rates = {}
     for _ in range(options.repeats):
@@ -167,12 +166,12 @@ def _layers(augment: bool) -> list:
     return [RandomWindowLevel(CENTER, CENTER, WIDTH, seed=0), *affine]
 
 
-def _tfcovid(folder: Path, size: int, workers: int, augment: bool, xla: bool = False) -> Iterator[int]:
+def _tfcovid(folder: Path, size: int, workers: int, augment: bool) -> Iterator[int]:
     import tensorflow as tf
 
     layers = _layers(augment)
 
-    @tf.function(jit_compile=xla)
+    @tf.function
     def shown(x):
         for layer in layers:
             x = layer(x, training=True)
@@ -271,7 +270,7 @@ def _endlessly(loader) -> Iterator[int]:
             yield len(batch)
 
 
-CONTENDERS = {"tfcovid": _tfcovid, "tfcovid-xla": partial(_tfcovid, xla=True), "torch": _torch, "monai": _monai}
+CONTENDERS = {"tfcovid": _tfcovid, "torch": _torch, "monai": _monai}
 
 
 if __name__ == "__main__":

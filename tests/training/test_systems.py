@@ -88,7 +88,7 @@ def test_training_starts_from_the_slice_network_of_another_bundle(bundle, tiny_s
 def test_a_shipped_config_trains_at_its_own_width(name, cohort, tmp_path):
     """One epoch on small pictures, with every layer that the config names."""
     config = load_config(name)
-    settings = [*SMALL, "slice_net.weights=null"]
+    settings = [*SMALL, "slice_net.weights=null", "slice_training.cosine=null"]
     if config.slice_training.phases:
         settings += ["slice_training.epochs=2"]
         settings += ["slice_training.phases=[{epochs: 1, heads_only: true}, {epochs: 1, freeze: 100}]"]

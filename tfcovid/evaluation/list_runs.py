@@ -126,7 +126,7 @@ def _begun(note: Path) -> str:
 
 
 def _figures(facts: dict[str, Any], rows: dict[str, list[dict[str, str]]]) -> dict[str, float]:
-    whole = facts.get("validation_scans", {})
+    whole = facts.get("validation_scans") or facts.get("out_of_fold", {})
     found = {name: one[0] for name, one in whole.items() if isinstance(one, list)}
     if found:
         return found

@@ -36,7 +36,12 @@ class Ensemble:
         Slices, their probabilities and the lesion map are means where all members read the same boxes of the same
         slices, and otherwise those of the first member.
         """
-        by_name = {name: member.predict(scan, progress) for name, member in self.members.items()}
+        by_name, cropped = {}, {}
+        for name, member in self.members.items():
+            settings = member.config
+            alike = settings.crop, settings.selection, settings.eight_bit
+            by_name[name] = member.predict(scan, progress, cropped.get(alike))
+            cropped[alike] = by_name[name].slices
         found = list(by_name.values())
         first = found[0]
         by_window = {center: np.mean([one.by_window[center] for one in found], axis=0) for center in first.by_window}

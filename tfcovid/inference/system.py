@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tfcovid.config import Config
-from tfcovid.data.network_slices import network_slices
+from tfcovid.data.network_slices import NetworkSlices, network_slices
 from tfcovid.inference.diagnosis import Diagnosis
 from tfcovid.inference.nonparametric import assess_patient, assess_slices
 from tfcovid.layers import SampledSlices
@@ -52,14 +52,17 @@ class System:
         window = self.config.window
         self._windowed = windowed(self.slice_network, window.predict, window.width, self.config.mirror)
 
-    def predict(self, scan: Scan, progress: bool = False) -> Diagnosis:
+    def predict(self, scan: Scan, progress: bool = False, slices: NetworkSlices | None = None) -> Diagnosis:
         """Diagnoses a scan of any number of slices.
+
+        Args:
+            slices: of this scan as the config crops them, where they are at hand.
 
         Raises:
             InputError: a scan whose pixels the system cannot read, see `Config.eight_bit`.
         """
         started = perf_counter()
-        slices = network_slices(scan, self.config)
+        slices = slices or network_slices(scan, self.config)
         cropped = perf_counter()
         found = self.read(slices.hu, progress)
         finished = perf_counter()

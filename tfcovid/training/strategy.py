@@ -7,26 +7,22 @@ from tfcovid.errors import InputError
 STRATEGIES = ("auto", "one", "mirrored")
 
 
-def make_strategy(
-    name: str = "auto", batches: Sequence[int] = (), devices: Sequence[str] | None = None
-) -> tf.distribute.Strategy | None:
+def make_strategy(name: str = "auto", batches: Sequence[int] = ()) -> tf.distribute.Strategy | None:
     """On which devices to train: None for one device, or a MirroredStrategy over all of them.
 
     Args:
         name: "auto" takes all GPUs where there are several, "one" the first, "mirrored" all devices of the best kind,
             also where there is only one.
         batches: sizes of the batches, over all devices together; each device gets an equal share.
-        devices: names as TensorFlow has them, in place of those found.
 
     Raises:
         InputError: an unknown name, or a batch that does not divide by the devices.
     """
     if name not in STRATEGIES:
         raise InputError(f"strategy is one of {', '.join(STRATEGIES)}. Received: {name}")
-    if devices is None:
-        kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-        devices = [device.name for device in tf.config.list_logical_devices(kind)]
-    if name == "one" or (name == "auto" and (len(devices) == 1 or "CPU" in devices[0])):
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    devices = [device.name for device in tf.config.list_logical_devices(kind)]
+    if name == "one" or (name == "auto" and (len(devices) == 1 or kind == "CPU")):
         return None
     for batch in batches:
         if batch % len(devices):

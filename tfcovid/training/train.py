@@ -245,10 +245,8 @@ def _data_hash(scans: Sequence[Prepared], config: Config) -> str:
 
 def _check_shares(config: Config, training: Sequence[Prepared], devices: int) -> None:
     """A batch shrinks to what there is, and must then still divide by the devices."""
-    slices = sum(
-        min(mark.count(True), config.slice_training.slices or len(mark))
-        for mark in ([m >= 0 for m in _slice_marks(scan, config)] for scan in training)
-    )
+    labelled = [sum(mark >= 0 for mark in _slice_marks(scan, config)) for scan in training]
+    slices = sum(min(count, config.slice_training.slices or count) for count in labelled)
     counts = {"slice_training": slices, "patient_training": len(training)}
     for name, count in counts.items():
         stage = getattr(config, name)

@@ -85,7 +85,10 @@ def test_settings_change_values_on_any_level(small):
         (
             "method: m3",
             "method: m4",
-            ["{path}, line 3: crop.method: no such value. Did you mean 'm3'? Valid: m3, body, none. Received: 'm4'"],
+            [
+                "{path}, line 3: crop.method: no such value. Did you mean 'm3'? Valid: m3, attention_unet, body, "
+                "none. Received: 'm4'"
+            ],
         ),
         ("name: small\n", "", ["{path}: name: missing; this key has no default."]),
         (
@@ -96,7 +99,10 @@ def test_settings_change_values_on_any_level(small):
         (
             "crop: {method: m3, size: [32, 32]}",
             "crop: m3",
-            ["{path}, line 3: crop: not a value but a mapping of keys: method, margin, box, size. Received: 'm3'"],
+            [
+                "{path}, line 3: crop: not a value but a mapping of keys: method, margin, box, size, outside, "
+                "segmenter. Received: 'm3'"
+            ],
         ),
         (
             "size: [32, 32]",
@@ -110,8 +116,8 @@ def test_settings_change_values_on_any_level(small):
             "patient_net: {kind: mean}",
             "patient_net: {kind: mean}\nslicenet: {}",
             [
-                "{path}, line 11: slicenet: no such key. Did you mean 'slice_net'? Valid: name, labels, notice, crop, "
-                "window, eight_bit, selection, head, slice_net, "
+                "{path}, line 11: slicenet: no such key. Did you mean 'slice_net'? Valid: name, labels, notice, lungs, "
+                "crop, window, eight_bit, selection, head, slice_net, "
             ],
         ),
         (

@@ -2,5 +2,6 @@
 
 from tfcovid.config.load import load_config, shipped_configs, write_config
 from tfcovid.config.schema import Config
+from tfcovid.config.segmenter import Segmenter
 
-__all__ = ["Config", "load_config", "shipped_configs", "write_config"]
+__all__ = ["Config", "Segmenter", "load_config", "shipped_configs", "write_config"]

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from tfcovid.config.schema import Config
+from tfcovid.config.segmenter import Segmenter
 from tfcovid.errors import InputError
 
 
@@ -19,8 +20,8 @@ def shipped_configs() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def load_config(source: str | Path, settings: Sequence[str] = ()) -> Config:
-    """Reads a config.
+def load_config(source: str | Path, settings: Sequence[str] = ()) -> Config | Segmenter:
+    """Reads a config: of a system, or with `task: segment` of a segmenter alone.
 
     Args:
         source: a YAML file, or the name of a config that ships with tfcovid (`m3lung`).
@@ -52,14 +53,15 @@ def load_config(source: str | Path, settings: Sequence[str] = ()) -> Config:
     # A kind first: it clears what belongs to the former one, and must not clear what was set for it.
     for setting in sorted(settings, key=lambda setting: not setting.partition("=")[0].endswith(".kind")):
         _set(values, setting)
+    root = Segmenter if values.get("task") == "segment" else Config
     try:
-        return Config.model_validate(values)
+        return root.model_validate(values)
     except ValidationError as error:
         given = {setting.partition("=")[0] for setting in settings}
-        raise InputError("\n".join(_in_words(path, tree, given, problem) for problem in error.errors())) from error
+        raise InputError("\n".join(_in_words(root, path, tree, given, one) for one in error.errors())) from error
 
 
-def write_config(config: Config, path: Path) -> None:
+def write_config(config: Config | Segmenter, path: Path) -> None:
     """Writes every value of a config, defaults too, as YAML that `load_config` reads back equal."""
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=100)
     path.write_text(text, encoding="utf-8")
@@ -83,8 +85,8 @@ def _set(values: dict, setting: str) -> None:
     values[last] = wanted
 
 
-def _in_words(path: Path, tree: yaml.Node, given: set[str], problem: Mapping[str, Any]) -> str:
-    loc, model, models = _place(problem["loc"])
+def _in_words(root: type[BaseModel], path: Path, tree: yaml.Node, given: set[str], problem: Mapping[str, Any]) -> str:
+    loc, model, models = _place(root, problem["loc"])
     reason = problem["msg"].removeprefix("Value error, ").replace("tuple", "list").replace("Tuple", "List")
     if problem["type"].startswith("union_tag"):
         loc.append("kind")
@@ -125,9 +127,11 @@ def _nearest(word: str, valid: Sequence[str]) -> str:
     return (f"Did you mean '{near[0]}'? " if near else "") + f"Valid: {', '.join(valid)}."
 
 
-def _place(loc: Sequence[str | int]) -> tuple[list[str | int], type[BaseModel], list[type[BaseModel]]]:
+def _place(
+    root: type[BaseModel], loc: Sequence[str | int]
+) -> tuple[list[str | int], type[BaseModel], list[type[BaseModel]]]:
     """The keys of a fault as in the file, the part that should hold the last of them, the parts that it may hold."""
-    keys, holder, models = [], Config, [Config]
+    keys, holder, models = [], root, [root]
     for key in loc:
         if len(models) > 1:
             # pydantic puts the kind that was chosen behind the key that holds it,

@@ -8,16 +8,28 @@ from pydantic import Field, field_validator, model_validator
 from tfcovid.config.part import Count, Part, Positive
 from tfcovid.config.patient_nets import PatientNet
 from tfcovid.config.recipes import PatientTraining, SliceTraining
+from tfcovid.config.segmenter import LEFT, LUNG, Segmenter
 from tfcovid.config.slice_nets import SliceNet
 
 
 class Crop(Part):
     """What is cut out of a slice, and the size the network sees."""
 
-    method: Literal["m3", "body", "none"] = "m3"
-    margin: Annotated[int, Field(ge=0)] = 10  # pixels
+    method: Literal["m3", "attention_unet", "body", "none"] = "m3"
+    margin: int = 10  # pixels; below 0 the box moves inwards, as paper 003 has it
     box: Literal["slice", "scan"] = "slice"  # a box for every slice, or one for the whole scan
     size: tuple[Count, Count] = (512, 512)  # height, width
+    outside: Literal["keep", "white", "mean"] = "keep"  # pixels outside the lungs that attention_unet finds
+    segmenter: str = "lungs"  # the bundle that attention_unet finds them with, where the config has no section lungs
+
+    @model_validator(mode="after")
+    def _needs_a_mask(self) -> "Crop":
+        if self.method != "attention_unet":
+            if self.margin < 0:
+                raise ValueError(f"margin: below 0 is for method attention_unet. Received: {self.margin}")
+            if self.outside != "keep":
+                raise ValueError(f"outside: it takes the lungs of method attention_unet. Received: {self.outside}")
+        return self
 
 
 class Window(Part):
@@ -61,12 +73,27 @@ class Selection(Part):
         return self
 
 
+class Then(Part):
+    """What outlines the infection of a scan that was called one of `when`: a bundle, or one that is trained along."""
+
+    when: Annotated[tuple[str, ...], Field(min_length=1)]
+    bundle: str | None = None
+    segmenter: Segmenter | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "Then":
+        if (self.bundle is None) == (self.segmenter is None):
+            raise ValueError("bundle: name the bundle of a segmenter, or have one trained: section segmenter")
+        return self
+
+
 class Config(Part):
     """One system, from pixels to diagnosis."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
     labels: Annotated[tuple[str, ...], Field(min_length=2)]  # the healthy or negative class first
     notice: str | None = None  # what whoever reads a result must know of this system
+    lungs: Segmenter | None = None  # trained first, for crop.method attention_unet
     crop: Crop = Crop()
     window: Window = Window()
     eight_bit: EightBit | None = None
@@ -78,6 +105,7 @@ class Config(Part):
     slice_training: SliceTraining
     patient_net: PatientNet
     patient_training: PatientTraining | None = None
+    then: Then | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     deterministic: bool = True  # equal weights from equal seeds, on GPUs too; false is faster there
 
@@ -93,6 +121,12 @@ class Config(Part):
             raise ValueError(f"threshold: it is for two labels; there are {len(self.labels)}")
         if self.head == "sigmoid" and self.slice_net.kind == "m3lung":
             raise ValueError("head: M3Lung-Sys has softmax heads")
+        if self.lungs and self.crop.method != "attention_unet":
+            raise ValueError(f"lungs: they are for crop.method attention_unet. Received: {self.crop.method}")
+        if self.lungs and not {LUNG, LEFT} & set(self.lungs.labels):
+            raise ValueError(f"lungs: no lung among its labels. Received: {list(self.lungs.labels)}")
+        if self.then and not set(self.then.when) <= set(self.labels):
+            raise ValueError(f"then: when names labels of this system. Received: {list(self.then.when)}")
         return self
 
     @property

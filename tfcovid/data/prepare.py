@@ -16,7 +16,7 @@ import numpy as np
 
 from tfcovid.config import Config
 from tfcovid.data.manifest import Entry
-from tfcovid.data.network_slices import NetworkSlices, network_slices
+from tfcovid.data.network_slices import LungFinder, NetworkSlices, network_slices
 from tfcovid.data.shard import read_shard, write_shard
 from tfcovid.data.source import Source
 from tfcovid.errors import InputError
@@ -27,7 +27,7 @@ from tfcovid.scans.finding import check_names
 from tfcovid.scans.sniff import sniff
 
 # Counts up when records or what they mean change, so that an old store is never read as a new one.
-_FORMAT = 2
+_FORMAT = 3
 
 _SHARD_IMAGES = 64
 
@@ -66,6 +66,7 @@ def prepare(
     allow: Sequence[str] = (),
     workers: int | None = None,
     progress: bool = False,
+    finder: LungFinder | None = None,
 ) -> tuple[list[Prepared], list[tuple[Entry, str]]]:
     """Crops the scans of `entries` into `store`, several at a time, and leaves out those already there.
 
@@ -80,6 +81,7 @@ def prepare(
     Args:
         allow: names of findings that are not to stop a scan, see `tfcovid.read_scan`.
         workers: scans at a time; by default one a processor, but no more than four.
+        finder: see `network_slices`.
 
     Returns:
         The prepared scans in the order of `entries`, and the scans that could not be read with the reason.
@@ -92,7 +94,7 @@ def prepare(
         if time() - left_over.stat().st_mtime > _ABANDONED:
             left_over.unlink(missing_ok=True)
     shards = _shards(entries)
-    work = partial(_prepare_shard, config, store, allow)
+    work = partial(_prepare_shard, Cropping(config, tuple(allow), finder), store)
     outcomes = _in_parallel(work, [[entries[n] for n in shard] for shard in shards], workers_or_default(workers))
     each = (pair for number, shard in outcomes for pair in zip(shards[number], shard, strict=True))
     results = dict(with_progress(each, len(entries), "Preparing scans", progress))
@@ -117,15 +119,33 @@ def workers_or_default(workers: int | None) -> int:
     return workers or min(_WORKERS, os.cpu_count() or 1)
 
 
-def cropped(config: Config, entry: Entry, allow: Sequence[str] = ()) -> tuple[Scan, NetworkSlices]:
-    """The scan of an entry and those of its slices that the store keeps."""
-    scan = read_scan(entry.scan, allow=allow)
-    return scan, network_slices(scan, config, threads=1)
+@dataclass(frozen=True)
+class Cropping:
+    """What shapes the slices of a store."""
 
+    config: Config
+    allow: tuple[str, ...] = ()
+    finder: LungFinder | None = None
 
-def signature(config: Config, allow: Sequence[str], source: Source) -> str:
-    """Changes with the settings that shape slices, and with names, sizes and times of the files."""
-    return _hash(_settings(config, allow), source.signature)
+    def slices(self, entry: Entry) -> tuple[Scan, NetworkSlices]:
+        """The scan of an entry and those of its slices that the store keeps."""
+        scan = read_scan(entry.scan, allow=self.allow)
+        return scan, network_slices(scan, self.config, threads=1, finder=self.finder)
+
+    def signature(self, source: Source) -> str:
+        """Changes with the settings, and with names, sizes and times of the files."""
+        return _hash(self._settings, source.signature)
+
+    def key(self, source: Source) -> str:
+        """Changes with the settings and with the files' contents."""
+        return _hash(self._settings, source.hashes)
+
+    @property
+    def _settings(self) -> list:
+        settings = self.config.model_dump(mode="json", include={"crop", "selection", "eight_bit"})
+        # The name of the bundle says less than what is in it.
+        settings["crop"]["segmenter"] = self.finder and self.finder.hash
+        return [_FORMAT, settings, sorted(self.allow)]
 
 
 def _shards(entries: Sequence[Entry]) -> list[list[int]]:
@@ -166,16 +186,16 @@ def _in_parallel(work: Callable, items: Sequence[Sequence], workers: int) -> Ite
             pool.shutdown(cancel_futures=True)
 
 
-def _prepare_shard(config: Config, store: Path, allow: Sequence[str], entries: Sequence[Entry]) -> list[Prepared | str]:
+def _prepare_shard(cropping: Cropping, store: Path, entries: Sequence[Entry]) -> list[Prepared | str]:
     """Each entry as it lies in the store, or why it does not."""
     sources = [_or_reason(_hashed, entry.scan) for entry in entries]
-    keys = ["" if isinstance(source, str) else _hash(_settings(config, allow), source.hashes) for source in sources]
+    keys = ["" if isinstance(source, str) else cropping.key(source) for source in sources]
     key = keys[0] if len(keys) == 1 else _hash(*keys)
     record, facts = store / f"{key}.tfrecord", store / f"{key}.json"
     if facts.is_file():
         members = json.loads(facts.read_text(encoding="utf-8"))
     else:
-        members = _write(config, allow, entries, sources, record)
+        members = _write(cropping, entries, sources, record)
         # Written last: where the facts are, the record is whole. Left out where a scan could not be read, so that it
         # is tried again.
         if not any(isinstance(member, str) for member in members):
@@ -187,12 +207,12 @@ def _prepare_shard(config: Config, store: Path, allow: Sequence[str], entries: S
 
 
 def _write(
-    config: Config, allow: Sequence[str], entries: Sequence[Entry], sources: Sequence[Source | str], record: Path
+    cropping: Cropping, entries: Sequence[Entry], sources: Sequence[Source | str], record: Path
 ) -> list[dict | str]:
     """Writes a record with the slices of all entries that can be read; facts of each entry, or the reason."""
     members, slices = [], []
     for entry, source in zip(entries, sources, strict=True):
-        found = source if isinstance(source, str) else _or_reason(cropped, config, entry, allow)
+        found = source if isinstance(source, str) else _or_reason(cropping.slices, entry)
         if isinstance(found, str):
             members.append(found)
             continue
@@ -203,7 +223,7 @@ def _write(
                 "index": kept.index.tolist(),
                 "scan_slices": len(scan.voxels),
                 "findings": [(f.name, f.severity) for f in scan.findings],
-                "source": signature(config, allow, source),
+                "source": cropping.signature(source),
             }
         )
         slices.append(kept.hu)
@@ -234,10 +254,6 @@ def _or_reason(work: Callable, *arguments: Any) -> Any:
 
 def _reason(error: BaseException) -> str:
     return str(error) if isinstance(error, InputError) else f"unexpected {error!r}"
-
-
-def _settings(config: Config, allow: Sequence[str]) -> list:
-    return [_FORMAT, config.model_dump(mode="json", include={"crop", "selection", "eight_bit"}), sorted(allow)]
 
 
 def _hash(*values: Any) -> str:

@@ -29,6 +29,7 @@ LAYOUTS = {
         "slices or volumes with lung masks: MedSeg, LungSegDB",
     ),
     "mosmed": ("tfcovid.data.layouts.mosmed.mosmed", "MosMedData: CT-0 to CT-4, 50 lesion masks"),
+    "phantom": ("tfcovid.data.layouts.phantom.phantom", "what `tfcovid phantom` writes, with masks and slice labels"),
 }
 
 

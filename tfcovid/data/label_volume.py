@@ -1,0 +1,120 @@
+"""The truth for every voxel of a scan, from the masks of its manifest entry."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tfcovid.config.segmenter import INFECTION, LEFT, LUNG, RIGHT
+from tfcovid.data.manifest import Entry
+from tfcovid.errors import InputError
+from tfcovid.preprocess import split_lungs
+from tfcovid.scans import Scan, read_scan
+
+UNLABELLED = 255
+
+# What a mask may be where a scan may not: it holds no HU, and axes that its scan was allowed are its own as well.
+_ALLOWED = ("not-hu", "not-ct", "non-axial")
+
+# Pictures with smoothed edges, or saved as JPEG, have more values than this; label maps of the chest have fewer.
+_MOST_LABELS = 32
+_INSIDE = 127  # a drawn mask is inside above this grey level
+_OFF = 0.5  # voxels that a mask may lie beside its scan and still have every voxel in the right place
+
+
+def label_volume(scan: Scan, entry: Entry, labels: Sequence[str]) -> np.ndarray:
+    """What each voxel of a scan is, by the masks `entry.lungs` and `entry.lesions`.
+
+    A mask of 0 and 255 only, or with grey levels between 127 and 255 or more than 32 of them, is a drawn one: above
+    127 is inside. In any other mask whatever is above 0 is inside, and 255 beside other labels says that nobody
+    looked: such voxels are unlabelled. Left and right are told apart by `split_lungs`, not by the numbers of a mask,
+    which data sets give differently. Infection lies over the lungs.
+
+    Args:
+        labels: of a segmenter, background first: see `tfcovid.config.segmenter`.
+
+    Returns:
+        (slices, height, width) uint8 in the scan's frame: the number of the label, 255 where it is not known.
+
+    Raises:
+        InputError: a mask that the labels need is not in the manifest or not on disk, or is of another shape or at
+            another place than the scan.
+    """
+    result = np.zeros(scan.shape, np.uint8)
+    for column, path in needed_masks(entry, labels).items():
+        inside, unknown = _inside(_mask_of(scan, path, column))
+        if column == "lesions":
+            result[inside] = labels.index(INFECTION)
+        elif LUNG in labels:
+            result[inside] = labels.index(LUNG)
+        else:
+            numbers = np.array([0, labels.index(LEFT), labels.index(RIGHT)], np.uint8)
+            result = numbers[split_lungs(inside, scan.spacing)]
+        if unknown is not None:
+            result[unknown] = UNLABELLED
+    return result
+
+
+def needed_masks(entry: Entry, labels: Sequence[str]) -> dict[str, Path]:
+    """Column -> file of the masks that these labels are made of, the lungs first.
+
+    Raises:
+        InputError: the manifest names no such mask, or it does not exist.
+    """
+    columns = {"lungs": {LUNG, LEFT, RIGHT}, "lesions": {INFECTION}}
+    needed = {column: getattr(entry, column) for column, names in columns.items() if names & set(labels)}
+    for column, path in needed.items():
+        wanted = " and ".join(name for name in labels if name in columns[column])
+        if path is None:
+            raise InputError(
+                f"{entry.scan}: the label {wanted} needs a mask; name it in the column {column} of the manifest. "
+                "Received: an empty cell"
+            )
+        if not path.exists():
+            raise InputError(f"{entry.scan}: mend the column {column} of the manifest. Received: no such mask: {path}")
+    return needed
+
+
+def _mask_of(scan: Scan, path: Path, column: str) -> np.ndarray:
+    """(slices, height, width) of the mask, which covers the same voxels as the scan."""
+    mask = read_scan(path, allow=_ALLOWED)
+    fix = f"Give the {column} that were drawn on this scan, in its frame."
+    if mask.shape != scan.shape:
+        raise InputError(f"{path}: the scan has {scan.shape} voxels. {fix} Received: {mask.shape}")
+    if off := _off(scan, mask):
+        raise InputError(f"{path}: the mask lies elsewhere than its scan. {fix} Received: {off}")
+    return mask.voxels
+
+
+def _off(scan: Scan, mask: Scan) -> str | None:
+    """How a mask lies beside its scan, None where each of its voxels is the scan's."""
+    placed = [not any(finding.name == "no-orientation" for finding in one.findings) for one in (scan, mask)]
+    if placed == [False, False]:
+        return None  # two images, which say nothing of their place
+    if not all(placed):
+        return f"the place of the {'mask' if placed[0] else 'scan'} is not in its file"
+    corners = np.stack(np.meshgrid(*([0, side - 1] for side in scan.shape[::-1]), [1]), -1).reshape(-1, 4)
+    seen = corners @ mask.affine.T @ np.linalg.inv(scan.affine).T
+    voxels = float(np.abs(seen - corners).max())
+    return f"{voxels:.3g} voxels apart" if voxels > _OFF else None
+
+
+def _inside(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """(slices, height, width) bool: where a mask is inside, and where it is unlabelled, None if nowhere."""
+    values = set().union(*(np.flatnonzero(_histogram(one)) for one in mask))
+    if mask.dtype == np.int16:
+        values = {int(value) - 2**15 for value in values}
+    smooth = UNLABELLED in values and any(_INSIDE < value < UNLABELLED for value in values)
+    if smooth or values <= {0, UNLABELLED} or len(values) > _MOST_LABELS:
+        return mask > _INSIDE, None
+    unknown = mask == UNLABELLED if UNLABELLED in values else None
+    inside = mask > 0  # below lie the edges of a mask that was interpolated
+    return inside if unknown is None else inside & ~unknown, unknown
+
+
+def _histogram(image: np.ndarray) -> np.ndarray:
+    """How often each value occurs, from the lowest of its dtype on; far faster than sorting."""
+    if image.dtype == np.int16:
+        image = (image.view(np.uint16) ^ np.uint16(2**15)).ravel()
+        return np.bincount(image, minlength=2**16)
+    return np.bincount(image.ravel(), minlength=2**8)

@@ -98,6 +98,25 @@ def test_clicks_outside_move_to_the_border_and_absence_begins_at_minus_one():
     assert not array(layer(volume, np.float32([[[(2, -1, 2)], [NONE]]]), spacing)).any()
 
 
+def test_a_window_with_an_origin_is_that_part_of_the_whole(scans):
+    """Clicks on every side of the window, also beyond its reach in voxels, and windows that begin before the volume."""
+    volume, clicks, spacing = scans
+    layer = ClickGuidance(1.7, normalise=False)
+    whole = array(layer(volume, clicks, spacing))
+    origin = np.int32([[1, 3, 2], [2, 0, 4]])
+    window = array(layer(volume[:, :3, :4, :3], clicks, spacing, origin))
+    for scan, (i, j, k) in enumerate(origin):
+        np.testing.assert_allclose(window[scan], whole[scan, i : i + 3, j : j + 4, k : k + 3], atol=1e-6)
+    padded = array(layer(np.zeros((2, 9, 13, 11, 1)), clicks, spacing, np.float32([[-2, -2, -2]] * 2)))
+    np.testing.assert_allclose(padded[:, 2:-2, 2:-2, 2:-2], whole, atol=1e-6)
+    np.testing.assert_array_equal(array(layer(volume, np.full_like(clicks, -1), spacing, origin)), 0)
+
+
+def test_a_window_is_not_stretched_to_a_range_of_its_own(scans):
+    with pytest.raises(ValueError, match=r"normalise=False\. Received: normalise=True"):
+        ClickGuidance()(*scans, np.zeros((2, 3)))
+
+
 def test_an_image_has_rows_and_columns_only(scans):
     volume, clicks, spacing = scans
     maps = array(ClickGuidance(1.7, False)(volume[:, 0], clicks[..., 1:], spacing[:, 1:]))
@@ -125,11 +144,17 @@ def test_a_sigma_that_is_none():
 
 
 @pytest.mark.parametrize(
-    ("clicks", "spacing"), [((1, 2, 4, 2), (1, 3)), ((1, 3, 4, 3), (1, 3)), ((1, 2, 4, 3), (1, 2))]
+    ("clicks", "spacing", "origin"),
+    [
+        ((1, 2, 4, 2), (1, 3), (1, 3)),
+        ((1, 3, 4, 3), (1, 3), (1, 3)),
+        ((1, 2, 4, 3), (1, 2), (1, 3)),
+        ((1, 2, 4, 3), (1, 3), (1, 2)),
+    ],
 )
-def test_shapes_that_do_not_fit_together(clicks, spacing):
+def test_shapes_that_do_not_fit_together(clicks, spacing, origin):
     with pytest.raises(ValueError, match=r"Received: volume_shape=\(1, 3, 4, 5, 1\), clicks_shape="):
-        ClickGuidance()(np.zeros((1, 3, 4, 5, 1)), np.zeros(clicks), np.zeros(spacing))
+        ClickGuidance(1.0, False)(np.zeros((1, 3, 4, 5, 1)), *map(np.zeros, (clicks, spacing, origin)))
 
 
 def test_shared_check_on_sides_and_clicks_unknown_before_the_call(tmp_path, scans):
@@ -142,3 +167,17 @@ def test_shared_check_on_sides_and_clicks_unknown_before_the_call(tmp_path, scan
         return keras.Model(inputs, ClickGuidance()(*inputs.values()))
 
     check(make, dict(zip(("volume", "clicks", "spacing"), scans, strict=True)), tmp_path)
+
+
+def test_shared_check_with_an_origin(tmp_path, scans):
+    def make():
+        inputs = {
+            "volume": keras.Input((None, None, None, 1), dtype="int16", name="volume"),
+            "clicks": keras.Input((2, None, 3), name="clicks"),
+            "spacing": keras.Input((3,), name="spacing"),
+            "origin": keras.Input((3,), dtype="int32", name="origin"),
+        }
+        return keras.Model(inputs, ClickGuidance(normalise=False)(*inputs.values()))
+
+    inputs = (*scans, np.int32([[1, 3, 2], [2, 0, 4]]))
+    check(make, dict(zip(("volume", "clicks", "spacing", "origin"), inputs, strict=True)), tmp_path)

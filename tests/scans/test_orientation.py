@@ -64,6 +64,10 @@ def test_oblique_axes_keep_every_voxel_where_it_is(order, flips, x, y, z, seed):
     canonical = frame.canonical(array)
     np.testing.assert_array_equal(frame.restore(canonical), array)
 
+    everywhere = np.argwhere(np.ones(shape, bool))
+    places = frame.canonical_places(everywhere)
+    np.testing.assert_array_equal(canonical[tuple(places.T)], array[tuple(everywhere.T)])
+
     to_world = frame.canonical_affine()
     assert (np.diag(to_world[:3, :3]) > 0).all()
     index = tuple(random.integers(0, canonical.shape))

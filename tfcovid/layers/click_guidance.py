@@ -18,6 +18,9 @@ class ClickGuidance(keras.layers.Layer):
             then the negative. Any coordinate at -1 or less marks a click that is not there, as padding does; other
             coordinates outside the volume are moved to its border.
         spacing: `(batch, 3)`, mm from slice to slice, row to row and column to column.
+        origin: `(batch, 3)`, where `volume` is a window of a larger one: the voxel of that one at which the window
+            begins. Clicks are then voxels of the larger one, and keep their places: those beside the window reach
+            into it. Without, the volume is the whole.
     Output: `(batch, slices, height, width, 2)`, positive and negative; a map without clicks is exactly zero.
 
     Args:
@@ -25,7 +28,10 @@ class ClickGuidance(keras.layers.Layer):
         normalise: stretches each map that has clicks to [0, 1], as DeepGrow does: no number of clicks takes the
             network out of the range it knows, but a click fades where others pile up, and a map depends on the
             part of the volume it is made for. Without, maps lie in [0, number of clicks] and each click looks the
-            same whatever else was clicked.
+            same whatever else was clicked, and in every window: an `origin` asks for this.
+
+    Raises:
+        ValueError: a sigma of 0 or less, shapes that do not fit together, or an `origin` with `normalise`.
     """
 
     def __init__(self, sigma: float = 2.0, normalise: bool = True, **kwargs):
@@ -35,23 +41,37 @@ class ClickGuidance(keras.layers.Layer):
             raise ValueError(f"sigma is in mm and above 0. Received: sigma={sigma}")
         self.sigma, self.normalise = sigma, normalise
 
-    def build(self, volume_shape, clicks_shape, spacing_shape):
+    def build(self, volume_shape, clicks_shape, spacing_shape, origin_shape=None):
         axes = len(volume_shape) - 2
-        if axes not in (2, 3) or tuple(clicks_shape[1::2]) != (2, axes) or tuple(spacing_shape[1:]) != (axes,):
+        if (
+            axes not in (2, 3)
+            or tuple(clicks_shape[1::2]) != (2, axes)
+            or any(shape and tuple(shape[1:]) != (axes,) for shape in (spacing_shape, origin_shape))
+        ):
             raise ValueError(
-                "a volume of (batch, slices, height, width, channels) takes clicks of (batch, 2, clicks, 3) and a "
-                "spacing of (batch, 3); an image has one axis and one coordinate less. "
-                f"Received: volume_shape={volume_shape}, clicks_shape={clicks_shape}, spacing_shape={spacing_shape}"
+                "a volume of (batch, slices, height, width, channels) takes clicks of (batch, 2, clicks, 3), a spacing "
+                "and an origin of (batch, 3); an image has one axis and one coordinate less. "
+                f"Received: volume_shape={volume_shape}, clicks_shape={clicks_shape}, spacing_shape={spacing_shape}, "
+                f"origin_shape={origin_shape}"
+            )
+        if origin_shape and self.normalise:
+            raise ValueError(
+                "a window does not know the range of the whole volume's map: with an origin, make the layer with "
+                "normalise=False. Received: normalise=True"
             )
 
-    def call(self, volume, clicks, spacing):
+    def call(self, volume, clicks, spacing, origin=None):
         clicks, spacing = ops.cast(clicks, "float32"), ops.cast(spacing, "float32")
+        there = ops.cast(ops.all(clicks > -1, axis=-1), "float32")
         sides = ops.shape(volume)[1:-1]
+        if origin is None:
+            clicks = ops.clip(clicks, 0.0, ops.cast(ops.stack(sides), "float32") - 1.0)
+        else:
+            clicks = clicks - ops.cast(origin, "float32")[:, None, None]
         # A Gaussian is a product of one factor an axis: no volume is needed for each click.
         *first, rows, columns = (
             self._factor(clicks[..., axis], spacing[:, axis], side) for axis, side in enumerate(sides)
         )
-        there = ops.cast(ops.all(clicks > -1, axis=-1), "float32")
         rows = rows * there[..., None]
         if first:
             planes = rows[..., :, None] * columns[..., None, :]
@@ -68,11 +88,10 @@ class ClickGuidance(keras.layers.Layer):
     def _factor(self, coordinate, spacing, side):
         """`(batch, 2, clicks, side)`: the Gaussian along one axis."""
         places = ops.arange(side, dtype="float32")
-        coordinate = ops.clip(coordinate, 0.0, ops.cast(side - 1, "float32"))
         away = (places - coordinate[..., None]) * spacing[:, None, None, None]
         return ops.exp(-0.5 * (away / self.sigma) ** 2)
 
-    def compute_output_spec(self, volume, clicks, spacing):
+    def compute_output_spec(self, volume, clicks, spacing, origin=None):
         return keras.KerasTensor((*volume.shape[:-1], 2), dtype=self.compute_dtype)
 
     def get_config(self):

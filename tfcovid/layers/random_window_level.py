@@ -9,7 +9,7 @@ class RandomWindowLevel(keras.layers.Layer):
     As a radiologist slides the window, so does training (M3Lung-Sys, section III-A.2: width 1200, centres
     uniform in [-700, -500]). Outside training the middle of the range is used.
 
-    Input: `(batch, height, width, channels)` HU, any numeric type. Output: the same shape in [0, 1].
+    Input: `(batch, ..., channels)` HU, slices or volumes, any numeric type. Output: the same shape in [0, 1].
     """
 
     def __init__(self, low: float = -700.0, high: float = -500.0, width: float = 1200.0, seed=None, **kwargs):
@@ -25,7 +25,7 @@ class RandomWindowLevel(keras.layers.Layer):
     def call(self, hu, training=False):
         hu = ops.cast(hu, "float32")
         if training:
-            shape = (ops.shape(hu)[0], 1, 1, 1)
+            shape = (ops.shape(hu)[0], *[1] * (len(hu.shape) - 1))
             center = keras.random.uniform(shape, self.low, self.high, seed=self.seed_generator)
         else:
             center = (self.low + self.high) / 2

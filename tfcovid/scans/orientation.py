@@ -58,6 +58,16 @@ class Frame:
         back = tuple(int(axis) for axis in np.argsort(self.order))
         return np.ascontiguousarray(self._flip(array).transpose(*back, *range(3, array.ndim)))
 
+    def canonical_places(self, places: np.ndarray) -> np.ndarray:
+        """Voxels `(n, 3)` of the file's array, whole or not, as canonical (slice, row, column)."""
+        return np.stack(
+            [
+                self.shape[axis] - 1 - places[:, axis] if flip else places[:, axis]
+                for axis, flip in zip(self.order, self.flips, strict=True)
+            ],
+            axis=1,
+        )
+
     def canonical_affine(self) -> np.ndarray:
         """4x4 from canonical (column, row, slice, 1) to LPS+ millimetres."""
         affine = np.eye(4)

@@ -19,6 +19,7 @@ BUILDERS = {
     "m3lung_slice": partial(networks.m3lung_slice, 2),
     **{name: partial(networks.attention_unet, variant=name) for name in networks.ATTENTION_UNETS},
     **{name: partial(networks.unet3d, variant=name) for name in networks.UNETS_3D},
+    **{name: partial(networks.strided_unet3d, variant=name) for name in networks.STRIDED_UNETS_3D},
     **{
         name: partial(networks.build, name, 2, (64, 128, 128, 1) if family == "resnet3d" else (224, 224, 1))
         for name, family in networks.variants().items()

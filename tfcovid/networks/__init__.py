@@ -8,6 +8,7 @@ from tfcovid.networks.densenet import DENSENETS, densenet
 from tfcovid.networks.eca_nfnet import ECA_NFNETS, EcaNfnetVariant, eca_nfnet
 from tfcovid.networks.eff_mix_conv import eff_mix_conv
 from tfcovid.networks.efficientnet import EFFICIENTNETS, EfficientNetVariant, efficientnet
+from tfcovid.networks.fold import fold
 from tfcovid.networks.freeze import freeze
 from tfcovid.networks.fuse import fuse
 from tfcovid.networks.m3lung_patient import m3lung_patient
@@ -16,6 +17,7 @@ from tfcovid.networks.res_dense import res_dense
 from tfcovid.networks.resnet import RESNETS, ResNetVariant, resnet, resnet_stage, resnet_stem
 from tfcovid.networks.resnet3d import RESNETS_3D, ResNet3DVariant, resnet3d
 from tfcovid.networks.stack_25d import stack_25d
+from tfcovid.networks.strided_unet3d import STRIDED_UNETS_3D, StridedUNet3DVariant, strided_unet3d
 from tfcovid.networks.unet3d import UNETS_3D, UNet3DVariant, unet3d
 from tfcovid.networks.weights import load_weights, weights_hash
 from tfcovid.networks.windowed import windowed
@@ -28,12 +30,14 @@ __all__ = [
     "EFFICIENTNETS",
     "RESNETS",
     "RESNETS_3D",
+    "STRIDED_UNETS_3D",
     "UNETS_3D",
     "AttentionUNetVariant",
     "EcaNfnetVariant",
     "EfficientNetVariant",
     "ResNet3DVariant",
     "ResNetVariant",
+    "StridedUNet3DVariant",
     "UNet3DVariant",
     "aggregator",
     "attention_maps",
@@ -44,6 +48,7 @@ __all__ = [
     "eff_mix_conv",
     "efficientnet",
     "embedding",
+    "fold",
     "freeze",
     "fuse",
     "load_weights",
@@ -55,6 +60,7 @@ __all__ = [
     "resnet_stage",
     "resnet_stem",
     "stack_25d",
+    "strided_unet3d",
     "unet3d",
     "variants",
     "weights_hash",

@@ -1,6 +1,21 @@
 """Diagnoses and truth in, figures out."""
 
 from tfcovid.evaluation.list_runs import Run, compare_runs, list_runs
+from tfcovid.evaluation.mask_scores import MaskScores, MaskSummary, mask_scores, summarise
 from tfcovid.evaluation.score import Score, score
+from tfcovid.evaluation.simulate_clicks import NextClick, click_curve, next_click
 
-__all__ = ["Run", "Score", "compare_runs", "list_runs", "score"]
+__all__ = [
+    "MaskScores",
+    "MaskSummary",
+    "NextClick",
+    "Run",
+    "Score",
+    "click_curve",
+    "compare_runs",
+    "list_runs",
+    "mask_scores",
+    "next_click",
+    "score",
+    "summarise",
+]

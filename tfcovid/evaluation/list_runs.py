@@ -13,7 +13,7 @@ import yaml
 
 from tfcovid.errors import InputError
 
-_STAGES = ("slice", "patient")
+_STAGES = ("slice", "patient", "segment")
 _ABSENT = "-"
 
 

@@ -1,7 +1,10 @@
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from os import getpid
 from pathlib import Path
 from threading import get_ident
+
+from tfcovid.errors import InputError
 
 
 def into_place(path: Path, write: Callable[[Path], object]) -> None:
@@ -16,3 +19,46 @@ def into_place(path: Path, write: Callable[[Path], object]) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def folder_into_place(
+    folder: str | Path, write: Callable[[Path], object], known: Sequence[str], overwrite: bool = False
+) -> Path:
+    """Lets `write` fill a folder of a temporary name and moves it, or what is in it, to `folder`.
+
+    Args:
+        known: names of all that `write` may make, files and folders. The first is always made, and comes last: where
+            it is, all of them are.
+        overwrite: replace what an earlier call left.
+
+    Raises:
+        InputError: the folder holds other things, or something already and `overwrite` is not given.
+    """
+    folder = Path(folder).resolve()  # "." has no name to put a temporary one beside
+    if folder.exists():
+        foreign = [p.name for p in folder.iterdir() if p.name not in known] if folder.is_dir() else [folder.name]
+        if foreign:
+            raise InputError(f"{folder} holds other things than such a result ({foreign[0]}); choose another folder.")
+        if any(folder.iterdir()) and not overwrite:
+            raise InputError(f"{folder} holds a result already; overwrite it on purpose or choose another folder.")
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    write(partial)
+    if not folder.exists():
+        partial.rename(folder)
+        return folder
+    for name in known:
+        _remove(folder / name)
+    for name in reversed(known):
+        if (partial / name).exists():
+            (partial / name).replace(folder / name)
+    partial.rmdir()
+    return folder
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

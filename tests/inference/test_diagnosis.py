@@ -31,7 +31,8 @@ def test_the_lesion_map_lies_in_the_boxes_that_were_read(diagnosis):
 
 
 def test_slices_that_were_not_read_stay_cold(diagnosis):
-    chosen = replace(diagnosis.slices, **{k: getattr(diagnosis.slices, k)[2:5] for k in vars(diagnosis.slices)})
+    parts = {name: value[2:5] for name, value in vars(diagnosis.slices).items() if value is not None}
+    chosen = replace(diagnosis.slices, **parts)
     some = replace(diagnosis, slices=chosen, small_map=np.ones_like(diagnosis.small_map[2:5]))
     assert some.lesion_map.any(axis=(1, 2)).tolist() == [False] * 2 + [True] * 3 + [False] * 3
 
@@ -88,13 +89,13 @@ def test_a_failure_leaves_nothing_and_keeps_what_was_there(diagnosis, tmp_path, 
 
 def test_results_are_replaced_only_on_purpose_and_other_folders_never(diagnosis, tmp_path):
     out = diagnosis.save(tmp_path / "out")
-    with pytest.raises(InputError, match="holds a diagnosis already"):
+    with pytest.raises(InputError, match="holds a result already"):
         diagnosis.save(out)
     (out / "slices.csv").unlink()
     diagnosis.save(out, overwrite=True)
     assert names(out) == FILES
     (out / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"holds other things than a diagnosis \(notes\.txt\)"):
+    with pytest.raises(InputError, match=r"holds other things than such a result \(notes\.txt\)"):
         diagnosis.save(out, overwrite=True)
     assert (out / "notes.txt").read_text() == "mine"
     with pytest.raises(InputError, match=r"notes\.txt"):

@@ -22,6 +22,7 @@ _COMMANDS = {
     "ensemble": "Join bundles into one that answers with their mean.",
     "evaluate": "Say how well a bundle does on a split of a manifest.",
     "predict": "Diagnose a scan, or a folder of scans, with a bundle.",
+    "segment": "Outline lungs and infection of a scan with a bundle, helped by clicks.",
     "runs": "List bundles and unfinished runs, or compare some.",
     "devices": "Say what training will run on, and check it.",
     "weights": "List pretrained weights, and convert PyTorch checkpoints.",

@@ -31,19 +31,36 @@ def prepare(config, manifest, output, settings, allow, workers, dry_run):
     from tfcovid.config import load_config
     from tfcovid.data import estimate, read_manifest
     from tfcovid.data import prepare as prepare_scans
+    from tfcovid.inference import lung_finder
 
-    system = load_config(config, settings)
+    system = a_system(load_config(config, settings))
     entries = read_manifest(manifest)
     quiet_tensorflow()
+    finder = lung_finder(system)
     if dry_run or len(entries) > _HANDFUL:
-        expected = estimate(system, entries, output, allow, workers)
+        expected = estimate(system, entries, output, allow, workers, finder)
         if dry_run or expected.left > _HANDFUL:
             announce(expected, output)
     if dry_run:
         return
-    done, failed = prepare_scans(system, entries, output, allow, workers, progress=True)
+    done, failed = prepare_scans(system, entries, output, allow, workers, progress=True, finder=finder)
     click.echo(f"{output}: {len(done)} scans, {sum(len(scan.index) for scan in done)} slices")
     report(done, failed)
+
+
+def a_system(config):
+    """The config, if slices can be cropped as it says before anything is trained; an InputError otherwise."""
+    from tfcovid.config import Segmenter
+    from tfcovid.errors import InputError
+
+    if isinstance(config, Segmenter):
+        raise InputError(f"{config.name} is a segmenter, whose scans `tfcovid train` prepares; this is for systems.")
+    if config.lungs:
+        raise InputError(
+            f"{config.name} trains the segmenter that its crop needs, so `tfcovid train` prepares its scans. To crop "
+            "by the one that ships: --set lungs=null"
+        )
+    return config
 
 
 def announce(expected, output) -> None:

@@ -26,6 +26,7 @@ def preview(config, scan, output, settings, rows, draws, seed, series, allow):
     tfcovid preview m3lung CT_FOLDER -o m3lung.png
     tfcovid preview ssfl scan.nii.gz -o turned.png --set slice_training.augmentation.rotation=45
     """
+    from tfcovid.cli.prepare import a_system
     from tfcovid.cli.quiet_tensorflow import quiet_tensorflow
     from tfcovid.config import load_config
     from tfcovid.errors import InputError
@@ -34,7 +35,7 @@ def preview(config, scan, output, settings, rows, draws, seed, series, allow):
 
     if output.suffix.lower() != ".png":
         raise InputError(f"the figure is a PNG; give --output a name that ends in .png. Received: {output}")
-    system = load_config(config, settings)
+    system = a_system(load_config(config, settings))
     read = read_scan(scan, series=series, allow=allow)
     for finding in read.findings:
         click.echo(f"  {finding}", err=True)

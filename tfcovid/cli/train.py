@@ -8,6 +8,11 @@ import click
 @click.argument("config")
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The bundle to write, a folder.")
+@click.option(
+    "--masks",
+    type=click.Path(path_type=Path),
+    help="Manifest of scans with masks, for the segmenters of CONFIG; MANIFEST by default.",
+)
 @click.option("--store", type=click.Path(path_type=Path), help="Prepared scans; BUNDLE.store by default.")
 @click.option(
     "--set",
@@ -31,7 +36,7 @@ import click
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
 @click.option("--dry-run", is_flag=True, help="Check config and manifest and say what would be trained.")
 def train(
-    config, manifest, output, store, settings, folds, seeds, strategy, workers, allow, mlflow, overwrite, dry_run
+    config, manifest, output, masks, store, settings, folds, seeds, strategy, workers, allow, mlflow, overwrite, dry_run
 ):
     """Train CONFIG on the scans of MANIFEST and write a bundle.
 
@@ -39,22 +44,33 @@ def train(
     BUNDLE.work: after Ctrl-C or a crash, the same command goes on where it stopped and ends with the same weights.
     Watch it with: tensorboard --logdir BUNDLE.work
 
-    CONFIG is a YAML file or the name of a config that ships with tfcovid.
+    CONFIG is a YAML file or the name of a config that ships with tfcovid. One with `task: segment` is trained on the
+    masks that MANIFEST names in its columns lungs and lesions; one with a section lungs or then.segmenter trains these
+    first, on the masks of MANIFEST or of --masks.
 
     \b
     tfcovid train m3lung manifest.csv -o bundle
+    tfcovid train lungs masks.csv -o lungs_bundle
+    tfcovid train attn_crop manifest.csv --masks masks.csv -o bundle
     tfcovid train ssfl manifest.csv -o bundle --folds 5
     tfcovid train res_dense manifest.csv -o bundle --set slice_training.batch=8 --set slice_training.accumulate=4
     """
     from collections import Counter
 
     from tfcovid.cli.quiet_tensorflow import quiet_tensorflow
-    from tfcovid.config import load_config
+    from tfcovid.config import Segmenter, load_config
     from tfcovid.data import read_manifest
     from tfcovid.errors import InputError
 
     system = load_config(config, settings)
     entries = read_manifest(manifest)
+    options = {"allow": allow, "progress": True, "strategy": strategy, "workers": workers, "mlflow": mlflow}
+    if isinstance(system, Segmenter):
+        if masks or folds or seeds > 1:
+            raise InputError("--masks, --folds and --seeds are for systems that diagnose; a segmenter takes MANIFEST.")
+        _segmenter(system, entries, output, store, overwrite, dry_run, options)
+        return
+    mask_entries = read_manifest(masks) if masks else None
     for (split, label), count in sorted(Counter((e.split or "train", e.label) for e in entries).items()):
         click.echo(f"  {split:6} {label:12} {count:5} scans{'  (not used)' if split == 'test' else ''}")
     for label in sorted(set(system.labels) - {e.label for e in entries if e.split in (None, "train")}):
@@ -71,24 +87,59 @@ def train(
     if plain:
         click.echo(f"  {len(plain)} diseased scan(s) have no slice labels: all their slices count as ill", err=True)
     if dry_run:
-        check_run(system, entries, output, overwrite)
+        check_run(system, entries, output, overwrite, mask_entries)
         _say_what(system, entries, (folds or 1) * seeds)
         return
 
-    options = {"allow": allow, "progress": True, "strategy": strategy, "workers": workers, "mlflow": mlflow}
+    options["masks"] = mask_entries
     if several:
         bundle, failed = train_members(system, entries, output, folds, seeds, store, **options)
     else:
         bundle, failed = train_system(system, entries, output, store, overwrite=overwrite, **options)
+    facts = _report(bundle, failed)
+    for name, found in (facts.get("validation_scans") or facts.get("out_of_fold") or {}).items():
+        if isinstance(found, list):
+            click.echo(f"  {name:16} {found[0]:.3f} [{found[1]:.3f}, {found[2]:.3f}]")
+    click.echo(f"{bundle}: done. Use it with: tfcovid predict {bundle} SCAN -o OUT")
+
+
+def _segmenter(config, entries, output, store, overwrite: bool, dry_run: bool, options: dict) -> None:
+    from collections import Counter
+
+    for split, count in sorted(Counter(entry.split or "train" for entry in entries).items()):
+        click.echo(f"  {split:6} {count:5} scans{'  (not used)' if split == 'test' else ''}")
+    from tfcovid.cli.quiet_tensorflow import quiet_tensorflow
+
+    quiet_tensorflow()
+    from tfcovid.training.train_segmenter import check_segmenter_run, train_segmenter
+
+    if dry_run:
+        check_segmenter_run(config, entries, output, overwrite)
+        stage, net = config.training, config.network
+        flat = net.kind == "attention_unet"
+        what = f"slices at {net.size}" if flat else f"patches of {net.patch} at {net.spacing} mm"
+        click.echo(f"{config.name}: {stage.epochs} epochs of {what}, {stage.samples} a scan, batch {stage.batch}")
+        click.echo("Nothing was written.")
+        return
+    bundle, failed = train_segmenter(config, entries, output, store, overwrite=overwrite, **options)
+    facts = _report(bundle, failed)
+    for group, found in facts.get("validation_scans", {}).items():
+        for label in config.labels[1:]:
+            mean, std, patients = found[label]["dice"]
+            if mean is not None:
+                spread = "" if std is None else f" +- {std:.3f}"
+                click.echo(f"  {group:12} {label:12} Dice {mean:.3f}{spread} ({patients} patients)")
+    click.echo(f"{bundle}: done. Use it with: tfcovid segment {bundle} SCAN -o OUT")
+
+
+def _report(bundle, failed) -> dict:
+    """Says what was left out and what the checks found; the facts of the bundle."""
     for entry, reason in failed:
         click.echo(f"not readable, left out: {entry.scan}: {reason}", err=True)
     facts = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))
     for name, count in sorted(facts.get("findings", {}).items()):
         click.echo(f"  {name}: {count} scan(s)")
-    for name, found in (facts.get("validation_scans") or facts.get("out_of_fold") or {}).items():
-        if isinstance(found, list):
-            click.echo(f"  {name:16} {found[0]:.3f} [{found[1]:.3f}, {found[2]:.3f}]")
-    click.echo(f"{bundle}: done. Use it with: tfcovid predict {bundle} SCAN -o OUT")
+    return facts
 
 
 def _say_what(system, entries, members: int) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from tfcovid.data.network_slices import NetworkSlices
-from tfcovid.errors import InputError
+from tfcovid.inference.segmentation import RESEARCH_USE, Segmentation, scan_facts
+from tfcovid.into_place import folder_into_place
 from tfcovid.preprocess import paste
 from tfcovid.scans import Scan, write_nifti
 from tfcovid.versions import versions
-
-RESEARCH_USE = "Research use only. Not a medical device; not for diagnosis or treatment."
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,6 +30,7 @@ class Diagnosis:
             frame of the boxes; None where the network makes none.
         timings: seconds by step.
         by_member: name of each member of an ensemble -> its probabilities; empty for a single system.
+        segmentation: of a scan that was called what the config's `then` names; None where none was to follow.
     """
 
     scan: Scan
@@ -46,6 +45,7 @@ class Diagnosis:
     bundle: dict[str, Any]
     timings: dict[str, float]
     by_member: dict[str, list[float]] = field(default_factory=dict)
+    segmentation: Segmentation | None = None
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{label} {value:.3f}" for label, value in self.probabilities.items())
@@ -69,6 +69,15 @@ class Diagnosis:
             return None
         whole = np.zeros(self.scan.voxels.shape, np.float32)
         whole[self.slices.index] = paste(self.small_map, self.slices.boxes, whole.shape[1:])
+        return whole
+
+    @property
+    def lungs(self) -> np.ndarray | None:
+        """`(slices, height, width)` bool in the frame of the scan, where the crop outlines lungs."""
+        if self.slices.lungs is None:
+            return None
+        whole = np.zeros(self.scan.voxels.shape, bool)
+        whole[self.slices.index] = self.slices.lungs
         return whole
 
     @property
@@ -102,20 +111,13 @@ class Diagnosis:
             "probabilities": self.probabilities,
             "probabilities_by_window_center": {f"{c:g}": p.tolist() for c, p in self.by_window.items()},
             **({"probabilities_by_member": self.by_member} if self.by_member else {}),
-            "scan": {
-                "key": self.scan.key,
-                "shape": list(self.scan.voxels.shape),
-                "spacing_mm": [round(float(mm), 4) for mm in self.scan.spacing],
-                "units": self.scan.units,
-                "findings": [
-                    {"name": f.name, "severity": f.severity, "seen": f.seen, "fix": f.fix} for f in self.scan.findings
-                ],
-            },
+            "scan": scan_facts(self.scan),
             "slices": {
                 "read": len(self.slices.index),
                 "without_lung": int(self.slices.without_lung.sum()),
                 "with_lesion": int((self.lesion_probabilities > 0.5).sum()),
             },
+            **({"severity": self.segmentation.severity} if self.segmentation else {}),
             "bundle": self.bundle,
             "settings": self.settings,
             "versions": versions(),
@@ -137,45 +139,30 @@ class Diagnosis:
         return None
 
     def save(self, folder: str | Path, overwrite: bool = False) -> Path:
-        """Writes `diagnosis.json`, `slices.csv`, `figure.png` and, where there is one, `lesion_map.nii.gz`.
+        """Writes `diagnosis.json`, `slices.csv`, `figure.png`, and where there is one, `lesion_map.nii.gz`,
+        `lungs.nii.gz` and a folder `segmentation`, see `Segmentation.save`.
 
-        The lesion map is in per cent (uint8), in the frame of the file the scan came from, so that it opens over it.
-        `diagnosis.json` comes last: where it is, all of them are.
+        The lesion map is in per cent (uint8), lungs are 1; both lie in the frame of the file the scan came from, so
+        that they open over it. `diagnosis.json` comes last: where it is, all of them are.
 
         Raises:
             InputError: the folder holds something already and `overwrite` is not given, or is no diagnosis.
         """
-        folder = Path(folder).resolve()  # "." has no name to put a temporary one beside
-        known = ("diagnosis.json", "slices.csv", "figure.png", "lesion_map.nii.gz")
-        if folder.exists():
-            foreign = [p.name for p in folder.iterdir() if p.name not in known] if folder.is_dir() else [folder.name]
-            if foreign:
-                raise InputError(f"{folder} holds other things than a diagnosis ({foreign[0]}); choose another folder.")
-            if any(folder.iterdir()) and not overwrite:
-                raise InputError(
-                    f"{folder} holds a diagnosis already; overwrite it on purpose or choose another folder."
-                )
-        partial = folder.with_name(f".{folder.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        known = ("diagnosis.json", "slices.csv", "figure.png", "lesion_map.nii.gz", "lungs.nii.gz", "segmentation")
+        return folder_into_place(folder, self._write, known, overwrite)
+
+    def _write(self, folder: Path) -> None:
         if self.small_map is not None:
             percent = np.rint(self.lesion_map * 100).astype(np.uint8)
-            write_nifti(percent, partial / "lesion_map.nii.gz", like=self.scan)
-        self.plot(partial / "figure.png")
-        with (partial / "slices.csv").open("w", newline="", encoding="utf-8") as file:
+            write_nifti(percent, folder / "lesion_map.nii.gz", like=self.scan)
+        if self.lungs is not None:
+            write_nifti(self.lungs, folder / "lungs.nii.gz", like=self.scan)
+        if self.segmentation is not None:
+            self.segmentation.save(folder / "segmentation")
+        self.plot(folder / "figure.png")
+        with (folder / "slices.csv").open("w", newline="", encoding="utf-8") as file:
             table = self.slice_table
             writer = csv.DictWriter(file, list(table[0]))
             writer.writeheader()
             writer.writerows(table)
-        (partial / "diagnosis.json").write_text(json.dumps(self.summary, indent=2) + "\n", encoding="utf-8")
-        if not folder.exists():
-            partial.rename(folder)
-            return folder
-        (folder / known[0]).unlink(missing_ok=True)
-        for name in reversed(known):
-            if (partial / name).exists():
-                (partial / name).replace(folder / name)
-            else:
-                (folder / name).unlink(missing_ok=True)
-        partial.rmdir()
-        return folder
+        (folder / "diagnosis.json").write_text(json.dumps(self.summary, indent=2) + "\n", encoding="utf-8")

@@ -39,8 +39,8 @@ class Ensemble:
         by_name, cropped = {}, {}
         for name, member in self.members.items():
             settings = member.config
-            alike = settings.crop, settings.selection, settings.eight_bit
-            by_name[name] = member.predict(scan, progress, cropped.get(alike))
+            alike = settings.crop, settings.selection, settings.eight_bit, member.finder and member.finder.hash
+            by_name[name] = member.diagnose(scan, progress, cropped.get(alike))
             cropped[alike] = by_name[name].slices
         found = list(by_name.values())
         first = found[0]
@@ -53,7 +53,7 @@ class Ensemble:
         )
         pooled = found if same else [first]
         maps = [one.small_map for one in pooled]
-        return replace(
+        joined = replace(
             first,
             label=self.config.labels[self.config.decide(mean)],
             by_window=by_window,
@@ -65,6 +65,8 @@ class Ensemble:
             bundle=self.facts,
             timings={name: sum(one.timings[name] for one in found) for name in first.timings},
         )
+        # All members come from one config, and what follows a diagnosis follows once.
+        return next(iter(self.members.values())).follow_up(joined, progress)
 
 
 def write_ensemble(

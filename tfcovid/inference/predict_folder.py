@@ -1,15 +1,18 @@
-"""Diagnoses all scans of a folder."""
+"""Diagnoses or segments all scans of a folder."""
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tfcovid.errors import InputError
+from tfcovid.inference.ensemble import Ensemble
+from tfcovid.inference.segmentation_system import SegmentationSystem
 from tfcovid.inference.system import System
 from tfcovid.into_place import into_place
-from tfcovid.scans import find_scans, read_scan
+from tfcovid.scans import Scan, find_scans, read_scan
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ def scans_to_predict(path: str | Path, output: str | Path) -> list[Path]:
 
 
 def predict_folder(
-    system: System,
+    system: System | Ensemble,
     folder: str | Path,
     output: str | Path,
     allow: Sequence[str] = (),
@@ -47,35 +50,92 @@ def predict_folder(
     Raises:
         InputError: results of another bundle are there and `overwrite` is not given.
     """
+
+    def row(summary: dict[str, Any]) -> dict[str, Any]:
+        found = {f"p_{label}": summary["probabilities"][label] for label in system.config.labels}
+        return {"diagnosis": summary["diagnosis"], **found}
+
+    columns = ["diagnosis", *(f"p_{label}" for label in system.config.labels)]
+    yield from _each(
+        system.predict,
+        "diagnosis.json",
+        system.facts,
+        folder,
+        output,
+        allow,
+        overwrite,
+        "predictions.csv",
+        columns,
+        row,
+    )
+
+
+def segment_folder(
+    segmenter: SegmentationSystem,
+    folder: str | Path,
+    output: str | Path,
+    allow: Sequence[str] = (),
+    overwrite: bool = False,
+) -> Iterator[Outcome]:
+    """Segments every scan below `folder`, as `predict_folder` diagnoses them; `segmentations.csv` lists them."""
+
+    def row(summary: dict[str, Any]) -> dict[str, Any]:
+        return {
+            f"{region['region'].replace(' ', '_')}_{name}": value
+            for region in summary["regions"]
+            for name, value in region.items()
+            if name != "region"
+        }
+
+    columns = [
+        f"{region}_{name}"
+        for region in ("left_lung", "right_lung", "both_lungs")
+        for name in ("volume_ml", "infection_ml", "involved_percent")
+    ]
+    marker, table = "segmentation.json", "segmentations.csv"
+    yield from _each(segmenter.segment, marker, segmenter.facts, folder, output, allow, overwrite, table, columns, row)
+
+
+def _each(
+    process: Callable[[Scan], Any],
+    marker: str,
+    facts: dict[str, Any],
+    folder: str | Path,
+    output: str | Path,
+    allow: Sequence[str],
+    overwrite: bool,
+    table: str,
+    columns: Sequence[str],
+    row: Callable[[dict[str, Any]], dict[str, Any]],
+) -> Iterator[Outcome]:
+    """`marker` is the file of a result that comes last; `columns` are what `row` makes of its content."""
     folder, output = Path(folder), Path(output)
     scans = {scan.relative_to(folder).as_posix(): scan for scan in scans_to_predict(folder, output)}
     for name in () if overwrite else scans:
-        done = output / name / "diagnosis.json"
-        if done.is_file() and json.loads(done.read_text(encoding="utf-8"))["bundle"] != system.facts:
+        done = output / name / marker
+        if done.is_file() and json.loads(done.read_text(encoding="utf-8"))["bundle"] != facts:
             raise InputError(f"{done.parent} holds the result of another bundle; overwrite it or choose another.")
     outcomes = []
     for name, scan in scans.items():
-        done = output / name / "diagnosis.json"
+        done = output / name / marker
         try:
             if overwrite or not done.is_file():
-                system.predict(read_scan(scan, allow=allow)).save(output / name, overwrite=True)
+                process(read_scan(scan, allow=allow)).save(output / name, overwrite=True)
             outcomes.append(Outcome(name, json.loads(done.read_text(encoding="utf-8"))))
         except Exception as error:  # whatever one bad scan in a thousand raises
             reason = str(error) if isinstance(error, InputError) else f"unexpected {error!r}"
             outcomes.append(Outcome(name, None, reason))
         yield outcomes[-1]
     output.mkdir(parents=True, exist_ok=True)
-    into_place(output / "predictions.csv", lambda path: _write_table(outcomes, system.config.labels, path))
 
+    def write(path: Path) -> None:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, ["scan", "key", *columns, "error"], restval="")
+            writer.writeheader()
+            for one in outcomes:
+                if one.summary is None:
+                    writer.writerow({"scan": one.name, "error": " ".join(one.error.split())})
+                else:
+                    writer.writerow({"scan": one.name, "key": one.summary["scan"]["key"], **row(one.summary)})
 
-def _write_table(outcomes: Sequence[Outcome], labels: Sequence[str], path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["scan", "key", "diagnosis", *(f"p_{label}" for label in labels), "error"])
-        for one in outcomes:
-            if one.summary is None:
-                writer.writerow([one.name, "", "", *("" for _ in labels), " ".join(one.error.split())])
-            else:
-                found = one.summary["probabilities"]
-                row = [one.name, one.summary["scan"]["key"], one.summary["diagnosis"]]
-                writer.writerow([*row, *(found[label] for label in labels), ""])
+    into_place(output / table, write)

@@ -1,6 +1,6 @@
 """A trained system: from a scan to a diagnosis."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -11,6 +11,7 @@ from tfcovid.config import Config
 from tfcovid.data.network_slices import NetworkSlices, network_slices
 from tfcovid.inference.diagnosis import Diagnosis
 from tfcovid.inference.nonparametric import assess_patient, assess_slices
+from tfcovid.inference.segmentation_system import SegmentationSystem
 from tfcovid.layers import SampledSlices
 from tfcovid.networks import windowed
 from tfcovid.progress import with_progress
@@ -46,23 +47,30 @@ class System:
     slice_network: keras.Model
     patient_network: keras.Model | None
     facts: dict[str, Any]
+    finder: SegmentationSystem | None = None  # of lungs, for crop method "attention_unet"
+    then: SegmentationSystem | None = None  # outlines the infection of scans called what the config's `then` names
     _windowed: keras.Model = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         window = self.config.window
         self._windowed = windowed(self.slice_network, window.predict, window.width, self.config.mirror)
 
-    def predict(self, scan: Scan, progress: bool = False, slices: NetworkSlices | None = None) -> Diagnosis:
-        """Diagnoses a scan of any number of slices.
-
-        Args:
-            slices: of this scan as the config crops them, where they are at hand.
+    def predict(self, scan: Scan, progress: bool = False) -> Diagnosis:
+        """Diagnoses a scan of any number of slices and, where it is called what `then` names, outlines its infection.
 
         Raises:
             InputError: a scan whose pixels the system cannot read, see `Config.eight_bit`.
         """
+        return self.follow_up(self.diagnose(scan, progress), progress)
+
+    def diagnose(self, scan: Scan, progress: bool = False, slices: NetworkSlices | None = None) -> Diagnosis:
+        """The diagnosis alone.
+
+        Args:
+            slices: of this scan as the config crops them, where they are at hand.
+        """
         started = perf_counter()
-        slices = slices or network_slices(scan, self.config)
+        slices = slices or network_slices(scan, self.config, finder=self.finder)
         cropped = perf_counter()
         found = self.read(slices.hu, progress)
         finished = perf_counter()
@@ -79,6 +87,14 @@ class System:
             bundle=self.facts,
             timings={"crop": cropped - started, "networks": finished - cropped},
         )
+
+    def follow_up(self, diagnosis: Diagnosis, progress: bool = False) -> Diagnosis:
+        """The diagnosis with a segmentation, where the config's `then` asks for one."""
+        if self.then is None or diagnosis.label not in self.config.then.when:
+            return diagnosis
+        segmentation = self.then.segment(diagnosis.scan, progress=progress)
+        timings = {**diagnosis.timings, "segmentation": sum(segmentation.timings.values())}
+        return replace(diagnosis, segmentation=segmentation, timings=timings)
 
     def read(self, hu: np.ndarray, progress: bool = False) -> Reading:
         """Reads the slices of one scan as `network_slices` or the store gives them.

@@ -113,3 +113,59 @@ def run():
         return result
 
     return call
+
+
+@pytest.fixture(scope="session")
+def outlined(cohort) -> list:
+    """The entries of the cohort with their splits and masks."""
+    from dataclasses import replace
+
+    from tfcovid.data.layouts.phantom import phantom
+
+    split = {entry.scan: entry.split for entry in cohort.entries}
+    return [replace(entry, split=split[entry.scan]) for entry in phantom(cohort.folder)]
+
+
+@pytest.fixture(scope="session")
+def tiny_lungs():
+    """A segmenter of slices that learns in seconds where the lungs of a phantom are."""
+    from tfcovid.config import Segmenter
+
+    return Segmenter(
+        name="tiny_lungs",
+        labels=("background", "lung"),
+        network={"kind": "attention_unet", "variant": "attention_unet_compact", "size": (32, 32)},
+        training={"epochs": 4, "batch": 4, "learning_rate": 0.002, "samples": 8, "optimizer": "adam", "keep": "last"},
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_infection():
+    """A segmenter of patches that takes clicks; it learns nothing, but every part of it runs."""
+    from tfcovid.config import Segmenter
+
+    network = {"kind": "unet3d", "variant": "unet3d_compact", "patch": (8, 16, 16), "spacing": (20, 6, 6)}
+    return Segmenter(
+        name="tiny_infection",
+        labels=("background", "infection"),
+        network=network | {"guidance": {"clicks": 2, "sigma": 12}},
+        training={"epochs": 2, "batch": 4, "learning_rate": 0.001, "samples": 3},
+    )
+
+
+@pytest.fixture(scope="session")
+def lungs_bundle(tiny_lungs, outlined, tmp_path_factory) -> Path:
+    from tfcovid.training import train_segmenter
+
+    folder, failed = train_segmenter(tiny_lungs, outlined, tmp_path_factory.mktemp("segmenter") / "tiny_lungs")
+    assert not failed
+    return folder
+
+
+@pytest.fixture(scope="session")
+def infection_bundle(tiny_infection, outlined, tmp_path_factory) -> Path:
+    from tfcovid.training import train_segmenter
+
+    folder, failed = train_segmenter(tiny_infection, outlined, tmp_path_factory.mktemp("segmenter") / "tiny_infection")
+    assert not failed
+    return folder

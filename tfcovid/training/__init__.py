@@ -2,5 +2,6 @@
 
 from tfcovid.training.train import check_run, train, unmarked
 from tfcovid.training.train_members import train_members
+from tfcovid.training.train_segmenter import train_segmenter
 
-__all__ = ["check_run", "train", "train_members", "unmarked"]
+__all__ = ["check_run", "train", "train_members", "train_segmenter", "unmarked"]

@@ -2,19 +2,16 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from tfcovid.config import Config, write_config
-from tfcovid.config.recipes import Training
 from tfcovid.evaluation.predictions import figure_table, figures, write_predictions
 from tfcovid.networks import weights_hash
-from tfcovid.training.keeper import best_row, read_log
-from tfcovid.training.learning_curves import draw_learning_curves
-from tfcovid.training.log_slices import SLICES
+from tfcovid.training.keep_stage import keep_stage
 
 _CARD = """# {name}
 
@@ -34,7 +31,7 @@ preprocessing there is what `tfcovid predict` uses. {start} Hashes of the weight
 times: `run.json`; learning curves: `*_curves.png`.
 """
 
-_CHOSEN = {"best": "chosen by this validation, which flatters it", "last": "the last"}
+CHOSEN = {"best": "chosen by this validation, which flatters it", "last": "the last"}
 
 
 def write_bundle(
@@ -46,6 +43,7 @@ def write_bundle(
     run: dict[str, Any],
     predictions: Sequence[dict[str, Any]],
     work: Path,
+    parts: Mapping[str, Path],
 ) -> None:
     """Writes a bundle beside `bundle` and moves it into place.
 
@@ -54,10 +52,13 @@ def write_bundle(
         run: `run.json`: what was run on what, and how long it took.
         predictions: `validation.csv`: scan, patient, truth and probabilities of each validation scan.
         work: folder of the stages, whose logs go along.
+        parts: folder in the bundle -> bundle of a segmenter to copy there, see `train_parts`.
     """
     partial = bundle.with_name(f".{bundle.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
+    for name, part in parts.items():
+        shutil.copytree(part, partial / name)
     networks = {"slice": slice_network, "patient": patient_network}
     validation, weights = {}, {}
     for name, network in networks.items():
@@ -65,17 +66,8 @@ def write_bundle(
             continue
         network.save(partial / f"{name}.keras")
         weights[name] = weights_hash(network)
-        log = shutil.copy(work / name / "log.csv", partial / f"{name}_log.csv")
-        # TensorBoard names its files after the machine, which is nobody's business.
-        for n, events in enumerate(sorted((work / name / "tensorboard").rglob("events.*"))):
-            if events.parent.name == SLICES:  # pictures of patients stay where the data are
-                continue
-            folder = partial / "tensorboard" / name / events.parent.name
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy(events, folder / f"events.out.tfevents.{n}")
-        validation[name] = _kept_figures(Path(log), getattr(config, f"{name}_training"))
-        kept = int(validation[name]["epoch"])
-        draw_learning_curves(Path(log), partial / f"{name}_curves.png", f"{config.name}: {name} network", kept)
+        title = f"{config.name}: {name} network"
+        validation[name] = keep_stage(work / name, partial, title, getattr(config, f"{name}_training"))
     if predictions:
         write_predictions(predictions, partial / "validation.csv")
         facts = {**facts, "validation_scans": figures(predictions, config.labels)}
@@ -87,14 +79,6 @@ def write_bundle(
     if bundle.exists():
         shutil.rmtree(bundle)
     partial.rename(bundle)
-
-
-def _kept_figures(log: Path, training: Training) -> dict[str, float]:
-    """Validation figures of the epoch whose weights were kept; only its number without validation scans."""
-    rows = read_log(log)
-    best = best_row(rows, training)
-    kept = best[1] if training.keep == "best" and best else rows[-1]
-    return {name: float(value) for name, value in kept.items() if name.startswith("val_") or name == "epoch"}
 
 
 def _card(config: Config, facts: dict[str, Any]) -> str:
@@ -126,7 +110,7 @@ def _validation(config: Config, facts: dict[str, Any]) -> str:
     lines = [f"Validation, {found['scans']} scans of {found['patients']} patients, with 95 % bootstrap intervals:", ""]
     lines += figure_table(found)
     for stage, kept in facts["validation"].items():
-        chosen = _CHOSEN[getattr(config, f"{stage}_training").keep]
+        chosen = CHOSEN[getattr(config, f"{stage}_training").keep]
         lines += ["", f"Weights of the {stage} network: epoch {kept['epoch']:g}, {chosen}."]
     return (
         "\n".join(lines)

@@ -24,7 +24,7 @@ class Stage:
     """What is to be trained, and how.
 
     Attributes:
-        name: "slice" or "patient"; its recipe is `<name>_training` in the config.
+        name: "slice" or "patient", whose recipe is `<name>_training` in the config; or "segment", of a segmenter.
         build: makes the training graph, not compiled.
         batches: from the first epoch to run to the batches of all epochs left.
         validation: batches that are the same in every epoch, or None.
@@ -140,11 +140,12 @@ def _fit(stage: Stage, model, data, steps: int, epoch: int, last: int, callbacks
     except tf.errors.ResourceExhaustedError as error:
         batch = stage.training.batch
         fits = fitting_batch(model, data.element_spec, batch)
+        key = "training" if stage.name == "segment" else f"{stage.name}_training"
         advice = (
-            f"{fits} would fit: {stage.name}_training.batch={fits}; with {stage.name}_training.accumulate="
+            f"{fits} would fit: {key}.batch={fits}; with {key}.accumulate="
             f"{-(-batch // fits) * stage.training.accumulate} the weights change as seldom as before"
             if fits
-            else "not even one sample fits; take a smaller crop.size or network"
+            else "not even one sample fits; take a smaller crop.size, network.size or patch, or a smaller network"
         )
         raise InputError(f"out of memory at a batch of {batch}: {advice}. Received: {error.message[:200]}") from error
 

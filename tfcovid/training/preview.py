@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from tfcovid.config import Config
 from tfcovid.data.network_slices import NetworkSlices, network_slices
+from tfcovid.inference import lung_finder
 from tfcovid.scans import Scan
 from tfcovid.training.augment import augmentation
 from tfcovid.training.step_panels import draw_panel, step_panels
@@ -31,7 +32,7 @@ def preview(config: Config, scan: Scan, rows: int = 6, draws: int = 5, seed: int
     Raises:
         InputError: 8-bit pixels where the config names no window they were made with.
     """
-    slices = network_slices(scan, config)
+    slices = network_slices(scan, config, finder=lung_finder(config))
     rows = min(rows, len(slices.index))
     shown = ((np.arange(rows) + 0.5) * len(slices.index) / rows).astype(int)[::-1]
     sheet = _montage(network_inputs(config, slices.hu[shown], draws, config.seed if seed is None else seed))

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from scipy import ndimage
 
 from tfcovid.config import Config
-from tfcovid.data.network_slices import NetworkSlices
-from tfcovid.preprocess import from_8bit, lung_areas, window
+from tfcovid.data.network_slices import NetworkSlices, scan_hu
+from tfcovid.preprocess import lung_areas, window
 from tfcovid.preprocess.lung_area_steps import lung_area_steps
 from tfcovid.preprocess.lung_crop_steps import lung_crop_steps
 from tfcovid.scans import Scan
@@ -43,9 +44,7 @@ def step_panels(config: Config, scan: Scan, slices: NetworkSlices) -> list[tuple
     Args:
         slices: what `network_slices` made of this scan and this config.
     """
-    hu = scan.voxels
-    if scan.units == "8-bit":
-        hu = from_8bit(hu, center=config.eight_bit.center, width=config.eight_bit.width)
+    hu = scan_hu(scan, config)
     areas = lung_areas(hu)
     n = int(areas[slices.index].argmax())
     number = int(slices.index[n])
@@ -81,6 +80,15 @@ def step_panels(config: Config, scan: Scan, slices: NetworkSlices) -> list[tuple
             chosen = int(slices.index[0]), int(slices.index[-1]) + 1
             panels.append(Panel(f"areas: {chosen[0]} to {chosen[1] - 1} are kept", areas, chosen=chosen))
         strips.append((f"Lung area, slice {number} (SSFL, figure 1)", panels))
+    if config.crop.method == "attention_unet":
+        picture, lungs = grey(hu[number]), slices.lungs[n]
+        panels = [
+            Panel("slice", picture, aspect=aspect),
+            Panel("mask of the Attention U-Net", lungs, aspect=aspect),
+            Panel("its outline", np.where(lungs & ~ndimage.binary_erosion(lungs), 1.0, picture * 0.8), aspect=aspect),
+            Panel(f"box, margin {config.crop.margin}", picture, box=box, aspect=aspect),
+        ]
+        strips.append((f"Lung crop, slice {number} (Attention U-Net, figure 6)", [*panels, last]))
     if config.crop.method == "m3":
         panels = [Panel("slice", grey(hu[number]), aspect=aspect)]
         names = {"threshold": "below -300 HU", "opening": "opening, 1 x 8"}

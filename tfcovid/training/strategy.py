@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -32,3 +33,13 @@ def make_strategy(name: str = "auto", batches: Sequence[int] = ()) -> tf.distrib
                 f"Received: batch {batch}"
             )
     return tf.distribute.MirroredStrategy(devices)
+
+
+def devices_used(strategy: str, devices: tf.distribute.Strategy | None) -> dict[str, Any]:
+    """What `run.json` says of the devices."""
+    first = [device.name for device in tf.config.list_logical_devices("GPU")[:1]] or ["/device:CPU:0"]
+    return {
+        "strategy": strategy,
+        "devices": list(devices.extended.worker_devices) if devices else first,
+        "replicas": devices.num_replicas_in_sync if devices else 1,
+    }

@@ -3,12 +3,9 @@
 import hashlib
 import json
 import shutil
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import keras
@@ -19,15 +16,18 @@ from tfcovid.data import Entry, Prepared, check_splits, prepare, slice_targets
 from tfcovid.data.prepare import content_hash, read_slices
 from tfcovid.data.splits import assign_folds
 from tfcovid.errors import InputError
-from tfcovid.inference import System
-from tfcovid.into_place import into_place
+from tfcovid.inference import System, lung_finder
 from tfcovid.progress import with_progress
 from tfcovid.training.bundle import portable, write_bundle
+from tfcovid.training.check_duplicates import check_duplicates
+from tfcovid.training.clock import Clock
 from tfcovid.training.log_mlflow import log_mlflow
 from tfcovid.training.patient_stage import train_patients
+from tfcovid.training.same_work import same_work
 from tfcovid.training.slice_stage import extract_features, train_slices
 from tfcovid.training.start import start_weights
-from tfcovid.training.strategy import make_strategy
+from tfcovid.training.strategy import devices_used, make_strategy
+from tfcovid.training.train_parts import check_parts, clear_parts, train_parts
 from tfcovid.versions import versions
 
 
@@ -42,6 +42,7 @@ def train(
     strategy: str = "auto",
     workers: int | None = None,
     mlflow: str | None = None,
+    masks: Sequence[Entry] | None = None,
 ) -> tuple[Path, list[tuple[Entry, str]]]:
     """Trains a system on the scans of the splits `train` (or without a split) and `val`, and writes its bundle.
 
@@ -55,6 +56,8 @@ def train(
         strategy: on which devices, see `make_strategy`.
         workers: scans prepared at a time, see `prepare`.
         mlflow: name of an experiment of MLflow to log to, see `log_mlflow`.
+        masks: scans with masks, which the config's segmenters are trained on first; None for those of `entries` that
+            have masks. Their diagnosis does not matter.
 
     Returns:
         The bundle, and the scans that could not be read with the reason.
@@ -63,16 +66,20 @@ def train(
         InputError: labels unknown to the config, nothing to train on, a patient or a scan in two splits, a bundle
             that is there already, or work of a different run.
     """
-    bundle, clock = Path(bundle), _Clock()
-    check_run(config, entries, bundle, overwrite)
+    bundle, clock = Path(bundle), Clock()
+    check_run(config, entries, bundle, overwrite, masks)
     sizes = [stage.batch for stage in (config.slice_training, config.patient_training) if stage]
     devices = make_strategy(strategy, sizes)
     held_out = [entry for entry in entries if entry.split == "test" and entry.scan.exists()]
-    entries = [entry for entry in entries if entry.split != "test"]
     work = bundle.with_name(f"{bundle.name}.work")
     store = store or bundle.with_name(f"{bundle.name}.store")
+    options = {"store": store, "allow": allow, "progress": progress, "strategy": strategy, "workers": workers}
+    with clock.of("segmenters"):
+        parts = train_parts(config, entries, masks, bundle, mlflow=mlflow, **options)
+    finder = lung_finder(config, parts)
+    entries = [entry for entry in entries if entry.split != "test"]
     with clock.of("prepare"):
-        scans, failed = prepare(config, entries, store, allow, workers, progress)
+        scans, failed = prepare(config, entries, store, allow, workers, progress, finder)
         check_duplicates(scans, held_out)
     training = [scan for scan in scans if scan.entry.split in (None, "train")]
     val = [scan for scan in scans if scan.entry.split == "val"]
@@ -84,7 +91,9 @@ def train(
     if devices:
         _check_shares(config, training, devices.num_replicas_in_sync)
     data = _data_hash(scans, config)
-    _same_work(work, {"config": config.model_dump(mode="json"), "data": data, "start": _start_hash(config)})
+    if finder:
+        data = hashlib.sha256((data + finder.hash).encode()).hexdigest()
+    same_work(work, {"config": config.model_dump(mode="json"), "data": data, "start": _start_hash(config)})
 
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -113,20 +122,23 @@ def train(
         "start_sha256": _start_hash(config),
         "data_sha256": data,
         "versions": versions(),
-        "device": {
-            "strategy": strategy,
-            "devices": list(devices.extended.worker_devices) if devices else _first_device(),
-            "replicas": devices.num_replicas_in_sync if devices else 1,
-        },
+        "device": devices_used(strategy, devices),
         "seeds": {"seed": config.seed},
         "timings_s": clock.seconds,
     }
-    write_bundle(bundle, config, slice_network, patient_network, facts, run, predictions, work)
+    write_bundle(bundle, config, slice_network, patient_network, facts, run, predictions, work, parts)
+    clear_parts(config, bundle)
     shutil.rmtree(work)
     return bundle, failed
 
 
-def check_run(config: Config, entries: Sequence[Entry], bundle: Path, overwrite: bool = False) -> None:
+def check_run(
+    config: Config,
+    entries: Sequence[Entry],
+    bundle: Path,
+    overwrite: bool = False,
+    masks: Sequence[Entry] | None = None,
+) -> None:
     """Raises an InputError for what `train` would stop at before it reads a scan."""
     if bundle.exists() and not (bundle / "bundle.json").is_file():
         raise InputError(f"{bundle} is there and is no bundle; choose another name.")
@@ -156,6 +168,7 @@ def check_run(config: Config, entries: Sequence[Entry], bundle: Path, overwrite:
     if not any(entry.scan.exists() for entry in training):
         gone = f", such as {training[0].scan}" if training else ""
         raise InputError(f"nothing to train on: {len(training)} scan(s) to train are listed, none is there{gone}.")
+    check_parts(config, entries, masks, bundle)
 
 
 def unmarked(entries: Sequence[Entry], config: Config) -> list[Entry]:
@@ -169,7 +182,7 @@ def _train_stages(
     training: Sequence[Prepared],
     val: Sequence[Prepared],
     work: Path,
-    clock: "_Clock",
+    clock: Clock,
     callbacks: Callable[[str], Sequence[keras.callbacks.Callback]],
     **how: Any,
 ) -> tuple[keras.Model, keras.Model | None]:
@@ -258,52 +271,6 @@ def _check_shares(config: Config, training: Sequence[Prepared], devices: int) ->
             )
 
 
-def _first_device() -> list[str]:
-    return [device.name for device in tf.config.list_logical_devices("GPU")[:1]] or ["/device:CPU:0"]
-
-
 def _start_hash(config: Config) -> str | None:
     weights = start_weights(config.slice_net.weights)
     return content_hash(Path(weights)) if isinstance(weights, str) and Path(weights).is_file() else None
-
-
-def check_duplicates(scans: Sequence[Prepared], held_out: Sequence[Entry]) -> None:
-    """The same files under two patients, whatever their names, would leak from one split into the other."""
-    by_content = defaultdict(set)
-    for scan in scans:
-        by_content[scan.content].add((scan.entry.split or "train", scan.entry.patient))
-    for entry in held_out:
-        by_content[content_hash(entry.scan)].add((entry.split, entry.patient))
-    for found in by_content.values():
-        if len({split for split, _ in found}) > 1:
-            names = " and ".join(f"{patient} ({split})" for split, patient in sorted(found))
-            raise InputError(f"the same scan stands in two splits, as {names}: take one of them out.")
-
-
-def _same_work(work: Path, run: dict) -> None:
-    """Notes what `work` is for, or checks that what it holds, if anything, is of this very run."""
-    note, text = work / "run.json", json.dumps(run, sort_keys=True)
-    if any(work.glob("*/epoch-*.h5")):
-        if not note.is_file() or note.read_text(encoding="utf-8") != text:
-            raise InputError(
-                f"{work} holds a run with another config or other data, not finished yet. Go on with those, "
-                "or delete the folder to start anew."
-            )
-        return
-    # Whatever else lies there was begun and never finished an epoch, perhaps by another config.
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    into_place(note, lambda path: path.write_text(text, encoding="utf-8"))
-
-
-class _Clock:
-    """Seconds of each step; of a run that was resumed, those of its last part."""
-
-    def __init__(self) -> None:
-        self.started, self.seconds = datetime.now(UTC).isoformat(timespec="seconds"), {}
-
-    @contextmanager
-    def of(self, step: str):
-        begun = perf_counter()
-        yield
-        self.seconds[step] = round(perf_counter() - begun, 1)

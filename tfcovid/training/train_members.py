@@ -7,15 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tfcovid.config import Config
+from tfcovid.config import Config, Segmenter
 from tfcovid.data import Entry, prepare
 from tfcovid.data.splits import assign_folds
 from tfcovid.errors import InputError
 from tfcovid.evaluation.predictions import read_predictions
-from tfcovid.inference import write_ensemble
+from tfcovid.inference import lung_finder, write_ensemble
 from tfcovid.inference.ensemble import mean_rows
 from tfcovid.into_place import into_place
-from tfcovid.training.train import check_duplicates, check_run, train
+from tfcovid.training.check_duplicates import check_duplicates
+from tfcovid.training.train import check_run, train
+from tfcovid.training.train_parts import parts_of
 
 
 def train_members(
@@ -47,14 +49,20 @@ def train_members(
     bundle = Path(bundle)
     if (folds or 1) * seeds < 2:
         raise InputError(f"an ensemble has two members or more. Received: folds={folds}, seeds={seeds}")
-    check_run(config, entries, bundle)
+    if any(isinstance(part, Segmenter) for part in parts_of(config).values()):
+        raise InputError(
+            f"{config.name} trains segmenters of its own, which --folds and --seeds would do again for every member. "
+            "Train them first, as configs with `task: segment`, and name their bundles: lungs=null crop.segmenter=..., "
+            "then.segmenter=null then.bundle=..."
+        )
+    check_run(config, entries, bundle, masks=options.get("masks"))
     work = bundle.with_name(f"{bundle.name}.members")
     plan = list(_plan(config, entries, folds, seeds))
     _same_plan(work, config, plan)
     store = store or bundle.with_name(f"{bundle.name}.store")
     allow, workers = options.get("allow", ()), options.get("workers")
     used = [entry for entry in entries if entry.split != "test"]
-    scans, failed = prepare(config, used, store, allow, workers, options.get("progress", False))
+    scans, failed = prepare(config, used, store, allow, workers, options.get("progress", False), lung_finder(config))
     if folds:
         # A copy under another patient would fall into another fold, or into that of its twin.
         check_duplicates([replace(scan, entry=replace(scan.entry, split=scan.entry.patient)) for scan in scans], ())

@@ -135,7 +135,7 @@ def tiny_lungs():
         name="tiny_lungs",
         labels=("background", "lung"),
         network={"kind": "attention_unet", "variant": "attention_unet_compact", "size": (32, 32)},
-        training={"epochs": 4, "batch": 4, "learning_rate": 0.002, "samples": 8, "optimizer": "adam", "keep": "last"},
+        training={"epochs": 3, "batch": 4, "learning_rate": 0.002, "samples": 8, "optimizer": "adam", "keep": "last"},
     )
 
 

@@ -2,6 +2,7 @@ import csv
 import json
 
 import numpy as np
+import pytest
 
 
 def test_the_figures_of_a_card_are_printed_again(run, bundle, cohort, tmp_path):
@@ -40,3 +41,43 @@ def test_labels_that_the_bundle_lacks_are_told_before_a_scan_is_read(run, bundle
     (tmp_path / "m.csv").write_text("scan,patient,label,split\ngone,a,flu,test\n")
     result = run("evaluate", bundle, tmp_path / "m.csv")
     assert result.exit_code == 2 and "cannot give: flu. Its labels: healthy" in result.stderr
+
+
+def test_a_segmenter_is_scored_scan_by_scan_with_clicks_and_contours(run, infection_bundle, outlined, tmp_path):
+    from tfcovid.data import write_manifest
+    from tfcovid.inference import load_segmenter
+    from tfcovid.inference.score_masks import score_masks
+
+    write_manifest(outlined, tmp_path / "m.csv")
+    rows, figures = tmp_path / "rows.csv", tmp_path / "figures"
+    words = ("--split", "val", "-o", rows, "--clicks", "0,1", "--figures", figures)
+    result = run("evaluate", infection_bundle, tmp_path / "m.csv", *words)
+    assert result.exit_code == 0, result.stderr
+    used = [entry for entry in outlined if entry.split == "val"]
+    found = list(score_masks(load_segmenter(infection_bundle), used, clicks=(0, 1)))
+    with rows.open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["scan"] for row in table] == [str(entry.scan) for entry in used]
+    for row, one in zip(table, found, strict=True):
+        assert float(row["dice"]) == pytest.approx(one.scores.labels["infection"].dice, rel=1e-5)
+        assert float(row["voxel_accuracy"]) == pytest.approx(one.scores.voxel_accuracy, rel=1e-5)
+    for count in (0, 1):
+        mean = np.mean([one.by_clicks[count] for one in found if one.by_clicks])
+        assert f"| {count} | {mean:.3f} |" in result.stdout
+    assert "| all | infection | 4 |" in result.stdout
+    assert sorted(path.name for path in figures.iterdir()) == [f"{n:04d}.png" for n in range(4)]
+
+
+def test_what_is_for_segmenters_alone_or_for_none_is_told(run, bundle, lungs_bundle, cohort, outlined, tmp_path):
+    from tfcovid.data import write_manifest
+
+    write_manifest(outlined, tmp_path / "m.csv")
+    for name, manifest, words, told in (
+        (bundle, cohort.manifest, ["--clicks", "0,1"], "--clicks and --figures are for segmenters"),
+        (lungs_bundle, tmp_path / "m.csv", ["--clicks", "0,1"], "tiny_lungs takes no clicks"),
+        (lungs_bundle, tmp_path / "m.csv", ["--clicks", "0,x"], "whole numbers with commas between"),
+    ):
+        result = run("evaluate", name, manifest, *words)
+        assert result.exit_code == 2 and told in result.stderr, result.stderr
+    result = run("evaluate", lungs_bundle, cohort.manifest)  # which names no masks
+    assert result.exit_code == 1 and result.stderr.count("column lungs") == 4

@@ -47,3 +47,17 @@ def test_wrong_input_is_told_with_exit_code_2(run, cohort, tmp_path, monkeypatch
     result = run("prepare", config, manifest, "-o", "store", *options)
     assert result.exit_code == 2 and words in result.stderr
     assert not list(tmp_path.rglob("*.tfrecord"))
+
+
+def test_a_segmenter_crops_where_one_is_named_and_not_where_it_is_trained_first(run, lungs_bundle, cohort, tmp_path):
+    words = ["prepare", "attn_crop", cohort.manifest, "-o", tmp_path / "store", "--set", "crop.size=[32,32]"]
+    result = run(*words)
+    assert result.exit_code == 2 and "trains the segmenter that its crop needs" in result.stderr
+    result = run("prepare", "lungs", cohort.manifest, "-o", tmp_path / "store")
+    assert result.exit_code == 2 and "lungs is a segmenter" in result.stderr
+    assert not (tmp_path / "store").exists()
+    words += ["--set", "lungs=null", "--set", f"crop.segmenter={lungs_bundle}"]
+    result = run(*words)
+    assert result.exit_code == 0 and ": 12 scans, 96 slices" in result.stdout, result.output
+    result = run(*words, "--dry-run")
+    assert "12 scans are there, 0 to prepare" in result.stdout

@@ -27,3 +27,10 @@ def test_wrong_input_is_told_with_exit_code_2(run, tmp_path, monkeypatch, config
     assert result.exit_code == 2
     assert words in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_crop_by_a_segmenter_is_shown(run, lungs_bundle, cohort, tmp_path):
+    words = ["--set", "lungs=null", "--set", f"crop.segmenter={lungs_bundle}", "--set", "crop.size=[32,32]"]
+    output = tmp_path / "look.png"
+    result = run("preview", "attn_crop", cohort.entries[0].scan, "-o", output, "--rows", 1, "--draws", 1, *words)
+    assert result.exit_code == 0 and output.is_file(), result.stderr

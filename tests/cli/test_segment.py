@@ -62,3 +62,69 @@ def test_an_output_that_holds_something_is_left_alone_before_anything_is_loaded(
     (tmp_path / "kept").touch()
     result = run("segment", "no-bundle", held_out, "-o", tmp_path)
     assert result.exit_code == 2 and "choose another folder or pass --overwrite" in result.stderr
+
+
+FILES = {"segmentation.json", "masks.nii.gz", "labels.txt", "volumes.csv", "figure.png", "scroll.html"}
+
+
+def test_one_scan_is_outlined_into_the_folder(run, lungs_bundle, held_out, tmp_path):
+    result = run("segment", lungs_bundle, held_out, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+    found = json.loads((tmp_path / "out" / "segmentation.json").read_text())
+    both = found["regions"][2]
+    assert f"both lungs   {both['volume_ml']:.1f} ml, infection unknown, unknown" in result.stdout
+    assert "Research use only" in result.stdout and "too-few-slices" in result.stderr
+    again = run("segment", lungs_bundle, held_out, "-o", tmp_path / "out")
+    assert again.exit_code == 2 and "pass --overwrite" in again.stderr
+    assert run("segment", lungs_bundle, held_out, "-o", tmp_path / "out", "--overwrite").exit_code == 0
+
+
+def test_clicks_go_from_the_command_line_to_the_result(run, infection_bundle, held_out, tmp_path):
+    out = tmp_path / "out"
+    result = run("segment", infection_bundle, held_out, "-o", out, "--positive", "3,20,40", "--negative", "5,6,7")
+    assert result.exit_code == 0, result.stderr
+    made = json.loads((out / "segmentation.json").read_text())["clicks"]["slice_row_column"]
+    assert made == {"positive": [[3, 20, 40]], "negative": [[5, 6, 7]]}
+
+
+def test_wrong_input_is_told_with_exit_code_2_and_nothing_is_written(
+    run, lungs_bundle, infection_bundle, bundle, held_out, tmp_path
+):
+    import cv2
+    import nibabel
+    import numpy as np
+
+    air, grey = tmp_path / "air.nii.gz", tmp_path / "grey.png"
+    nibabel.save(nibabel.Nifti1Image(np.full((64, 64, 8), -1000, np.int16), np.diag([-2, -2, 5, 1])), air)
+    cv2.imwrite(str(grey), np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8))
+    for segmenter, scan, words, told in (
+        (lungs_bundle, held_out, ["--positive", "3,20,40"], "tiny_lungs takes no clicks"),
+        (infection_bundle, held_out, ["--positive", "8,0,0"], "k 0 to 7"),
+        (infection_bundle, held_out, ["--points", tmp_path / "gone.json"], "gone.json"),
+        (lungs_bundle, air, ["--allow", "not-hu"], "nothing but air"),
+        (lungs_bundle, grey, [], "8-bit grey levels, not Hounsfield units, which tiny_lungs was trained on"),
+        (lungs_bundle, tmp_path / "gone", [], "no such scan"),
+        (bundle, held_out, [], "goes on to none"),
+        (tmp_path, held_out, [], "not a bundle"),
+    ):
+        result = run("segment", segmenter, scan, "-o", tmp_path / "out", *words)
+        assert result.exit_code == 2 and told in result.stderr, (told, result.stderr)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["air.nii.gz", "grey.png"]
+
+
+def test_a_folder_of_scans_goes_on_past_a_broken_one(run, lungs_bundle, cohort, tmp_path):
+    import csv
+    import shutil
+
+    folder, out = tmp_path / "scans", tmp_path / "out"
+    for entry, name in zip(cohort.entries, ("a", "b", "c"), strict=False):
+        shutil.copytree(entry.scan, folder / name)
+    broken = sorted((folder / "b").iterdir())[2]
+    broken.write_bytes(broken.read_bytes()[:700])
+    result = run("segment", lungs_bundle, folder, "-o", out)
+    assert result.exit_code == 1 and "2 scans segmented, 1 left out" in result.stdout
+    with (out / "segmentations.csv").open(newline="") as file:
+        table = {row["scan"]: row for row in csv.DictReader(file)}
+    assert "truncated-file" in table["b"]["error"] and not table["a"]["error"]
+    assert {path.name for path in out.iterdir()} == {"a", "c", "segmentations.csv"}

@@ -54,3 +54,37 @@ def test_labels_without_a_scan_are_told_beforehand(run, words, cohort, tmp_path)
 def test_settings_that_cannot_be_trained_are_told(run, words, store, prepared, setting, told):
     result = run(*words, "--store", store, "--set", setting)
     assert result.exit_code == 2 and told in result.stderr
+
+
+def test_a_segmenter_is_trained_by_the_same_command(run, tiny_lungs, outlined, tmp_path):
+    from tfcovid.config import write_config
+    from tfcovid.data import write_manifest
+
+    write_config(tiny_lungs, tmp_path / "config.yaml")
+    write_manifest(outlined, tmp_path / "m.csv")
+    words = ["train", tmp_path / "config.yaml", tmp_path / "m.csv", "-o", tmp_path / "b"]
+    result = run(*words, "--dry-run")
+    assert result.exit_code == 0 and "3 epochs of slices at (32, 32), 8 a scan, batch 4" in result.output
+    assert not (tmp_path / "b").exists()
+    for more in (["--masks", tmp_path / "m.csv"], ["--folds", 2], ["--seeds", 2]):
+        result = run(*words, *more)
+        assert result.exit_code == 2 and "a segmenter takes MANIFEST" in result.stderr
+    result = run(*words, "--set", "training.epochs=1", "--set", "training.samples=1", "--store", tmp_path / "store")
+    assert result.exit_code == 0, result.stderr
+    assert (
+        f"{tmp_path / 'b'}: done. Use it with: tfcovid segment" in result.stdout
+        and "all          lung" in result.stdout
+    )
+
+
+def test_masks_that_are_missing_or_of_no_use_are_told(run, words, cohort, outlined, tmp_path):
+    from tfcovid.data import write_manifest
+
+    write_manifest(outlined, tmp_path / "m.csv")
+    result = run(*words, "--masks", tmp_path / "m.csv", "--dry-run")
+    assert result.exit_code == 2 and "config demo trains no segmenter" in result.stderr
+    chain = ["train", "attn_crop", cohort.manifest, "-o", tmp_path / "b", "--dry-run"]
+    chain += ["--set", "labels=[healthy,covid-19,h1n1,cap]", "--set", "head=softmax"]
+    result = run(*chain)
+    assert result.exit_code == 2 and "no scan to train in the manifest has the column(s) lungs" in result.stderr
+    assert run(*chain, "--masks", tmp_path / "m.csv").exit_code == 0

@@ -29,7 +29,8 @@ def _thresholding(shape, weights, bias, activation, classes):
     """A network of one convolution that looks at each voxel alone."""
     rank = len(shape) - 1
     layer = (keras.layers.Conv2D if rank == 2 else keras.layers.Conv3D)(classes, 1, activation=activation)
-    network = keras.Sequential([keras.Input(shape), layer])
+    inputs = keras.Input(shape)
+    network = keras.Model(inputs, layer(inputs))
     layer.set_weights([np.reshape(weights, (*[1] * rank, shape[-1], classes)), np.array(bias)])
     return network
 

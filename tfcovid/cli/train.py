@@ -115,11 +115,7 @@ def _segmenter(config, entries, output, store, overwrite: bool, dry_run: bool, o
 
     if dry_run:
         check_segmenter_run(config, entries, output, overwrite)
-        stage, net = config.training, config.network
-        flat = net.kind == "attention_unet"
-        what = f"slices at {net.size}" if flat else f"patches of {net.patch} at {net.spacing} mm"
-        click.echo(f"{config.name}: {stage.epochs} epochs of {what}, {stage.samples} a scan, batch {stage.batch}")
-        click.echo("Nothing was written.")
+        click.echo(f"{_plan(config)}\nNothing was written.")
         return
     bundle, failed = train_segmenter(config, entries, output, store, overwrite=overwrite, **options)
     facts = _report(bundle, failed)
@@ -130,6 +126,13 @@ def _segmenter(config, entries, output, store, overwrite: bool, dry_run: bool, o
                 spread = "" if std is None else f" +- {std:.3f}"
                 click.echo(f"  {group:12} {label:12} Dice {mean:.3f}{spread} ({patients} patients)")
     click.echo(f"{bundle}: done. Use it with: tfcovid segment {bundle} SCAN -o OUT")
+
+
+def _plan(config) -> str:
+    stage, net = config.training, config.network
+    flat = net.kind == "attention_unet"
+    what = f"slices at {net.size}" if flat else f"patches of {net.patch} at {net.spacing} mm"
+    return f"{config.name}: {stage.epochs} epochs of {what}, {stage.samples} a scan, batch {stage.batch}"
 
 
 def _report(bundle, failed) -> dict:
@@ -143,6 +146,10 @@ def _report(bundle, failed) -> dict:
 
 
 def _say_what(system, entries, members: int) -> None:
+    from tfcovid.training.train_parts import parts_of
+
+    for part in parts_of(system).values():
+        click.echo(f"segmenter {part}: as it is" if isinstance(part, str) else f"first {_plan(part)}")
     stage = system.slice_training
     click.echo(f"{system.name}: {stage.epochs} epochs of slices at {system.crop.size}, batch {stage.batch}")
     if system.trains_patients:

@@ -36,10 +36,12 @@ class Guidance(Part):
 
 
 class UNet3D(Part):
-    """The 3-D U-Net of paper 004, on overlapping windows of a scan at a working spacing."""
+    """The 3-D U-Net of paper 004, or the faster one of MONAI, on overlapping windows of a scan at a working spacing."""
 
     kind: Literal["unet3d"]
-    variant: Literal["unet3d", "unet3d_compact"] = "unet3d"
+    variant: Literal[
+        "unet3d", "unet3d_compact", "strided_unet3d", "strided_unet3d_instance", "strided_unet3d_compact"
+    ] = "unet3d"
     weights: str | None = None
     dropout: Share = 0.0
     padding: Literal["same", "valid"] = "same"
@@ -52,6 +54,8 @@ class UNet3D(Part):
     def _poolings(self) -> "UNet3D":
         if self.padding == "same" and any(side % 8 for side in self.patch):
             raise ValueError(f"patch: three poolings need sides that divide by 8. Received: {list(self.patch)}")
+        if self.padding == "valid" and self.variant.startswith("strided"):
+            raise ValueError(f"padding: {self.variant} pads; take same. Received: valid")
         if self.padding == "valid" and any(side < 92 or side % 8 != 4 for side in self.patch):
             raise ValueError(
                 "patch: without padding the sides are 92 or a multiple of 8 more, such as 116, 132, 132. "

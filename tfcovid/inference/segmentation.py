@@ -61,6 +61,10 @@ class Segmentation:
             masks[self.infection] = MASK_LABELS.index(INFECTION)
         return masks
 
+    @property
+    def _outlined(self) -> tuple[str, ...]:
+        return MASK_LABELS if self.infection is not None else MASK_LABELS[:-1]
+
     @cached_property
     def severity(self) -> dict[str, Any]:
         """Volumes of lungs and infection, share of each lung involved, every lesion; see `severity`.
@@ -118,7 +122,7 @@ class Segmentation:
         Args:
             path: a PNG to write; without it the matplotlib figure is returned.
         """
-        figure = draw_masks(self.scan, self.masks, MASK_LABELS, notice=self.notice)
+        figure = draw_masks(self.scan, self.masks, self._outlined, notice=self.notice)
         if path is None:
             return figure
         figure.savefig(path)
@@ -152,7 +156,7 @@ class Segmentation:
         if self.severity["lesions"]:
             _write_rows(self.severity["lesions"], folder / "lesions.csv")
         self.plot(folder / "figure.png")
-        write_scroll(self.scan, self.masks, MASK_LABELS, folder / "scroll.html", notice=self.notice)
+        write_scroll(self.scan, self.masks, self._outlined, folder / "scroll.html", notice=self.notice)
         (folder / "segmentation.json").write_text(json.dumps(self.summary, indent=2) + "\n", encoding="utf-8")
 
 

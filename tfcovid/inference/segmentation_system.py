@@ -22,7 +22,7 @@ from tfcovid.inference.clicks import Clicks
 from tfcovid.inference.segmentation import Segmentation
 from tfcovid.inference.sliding_window import sliding_window
 from tfcovid.layers import ClickGuidance, RandomWindowLevel
-from tfcovid.networks import weights_hash
+from tfcovid.networks import fold, weights_hash
 from tfcovid.preprocess import crop_resize, interpolated, largest_components, resample, split_lungs
 from tfcovid.progress import with_progress
 from tfcovid.scans import Scan
@@ -49,7 +49,7 @@ class SegmentationSystem:
     _lock: Lock = field(init=False, repr=False, default_factory=Lock)
 
     def __post_init__(self) -> None:
-        self._model = inference_graph(self.config, self.network)
+        self._model = inference_graph(self.config, fold(self.network))
 
     @cached_property
     def hash(self) -> str:

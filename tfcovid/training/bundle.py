@@ -8,7 +8,8 @@ from typing import Any
 
 import keras
 
-from tfcovid.config import Config, write_config
+from tfcovid.config import Config, Segmenter, write_config
+from tfcovid.config.part import Part
 from tfcovid.evaluation.predictions import figure_table, figures, write_predictions
 from tfcovid.networks import weights_hash
 from tfcovid.training.keep_stage import keep_stage
@@ -123,9 +124,21 @@ def _start(config: Config) -> str:
     return f"Training started from {weights}." if weights else "Training started from random weights."
 
 
-def portable(config: Config) -> Config:
-    """The config with the name of a file or folder of weights in place of where it lies on this machine."""
-    weights = config.slice_net.weights
-    if not isinstance(weights, str) or not Path(weights).exists():
-        return config
-    return config.model_copy(update={"slice_net": config.slice_net.model_copy(update={"weights": Path(weights).name})})
+def portable(config: Config | Segmenter) -> Config | Segmenter:
+    """The config with the names of files of weights and of bundles in place of where they lie on this machine."""
+    if isinstance(config, Segmenter):
+        return config.model_copy(update={"network": _named(config.network, "weights")})
+    parts = {"slice_net": _named(config.slice_net, "weights"), "crop": _named(config.crop, "segmenter")}
+    if config.lungs:
+        parts["lungs"] = portable(config.lungs)
+    if config.then:
+        then = _named(config.then, "bundle")
+        parts["then"] = then.model_copy(update={"segmenter": then.segmenter and portable(then.segmenter)})
+    return config.model_copy(update=parts)
+
+
+def _named(part: Part, key: str) -> Part:
+    path = getattr(part, key)
+    if not isinstance(path, str) or not Path(path).exists():
+        return part
+    return part.model_copy(update={key: Path(path).name})

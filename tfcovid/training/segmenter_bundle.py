@@ -11,7 +11,7 @@ import keras
 from tfcovid.config import Segmenter, write_config
 from tfcovid.evaluation.mask_tables import MaskRow, mask_figures, mask_table, write_mask_rows
 from tfcovid.networks import weights_hash
-from tfcovid.training.bundle import CHOSEN
+from tfcovid.training.bundle import CHOSEN, portable
 from tfcovid.training.keep_stage import keep_stage
 
 _CARD = """# {name}
@@ -61,20 +61,12 @@ def write_segmenter_bundle(
         write_mask_rows(rows, partial / "validation.csv")
         facts["validation_scans"] = mask_figures(rows)
     (partial / "run.json").write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
-    write_config(without_paths(config), partial / "config.yaml")
+    write_config(portable(config), partial / "config.yaml")
     (partial / "bundle.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     (partial / "card.md").write_text(_card(config, facts, rows), encoding="utf-8")
     if bundle.exists():
         shutil.rmtree(bundle)
     partial.rename(bundle)
-
-
-def without_paths(config: Segmenter) -> Segmenter:
-    """The config with the name of a file of weights in place of where it lies on this machine."""
-    weights = config.network.weights
-    if weights is None or not Path(weights).exists():
-        return config
-    return config.model_copy(update={"network": config.network.model_copy(update={"weights": Path(weights).name})})
 
 
 def _card(config: Segmenter, facts: dict[str, Any], rows: Sequence[MaskRow]) -> str:
@@ -91,7 +83,7 @@ def _card(config: Segmenter, facts: dict[str, Any], rows: Sequence[MaskRow]) -> 
             + f"\n\nWeights: epoch {facts['validation']['segment']['epoch']:g}, {chosen}."
             + (" No clicks were made." if config.guidance else "")
         )
-    window, weights = config.eight_bit, without_paths(config).network.weights
+    window, weights = config.eight_bit, portable(config).network.weights
     return _CARD.format(
         name=config.name,
         version=facts["versions"]["tfcovid"],

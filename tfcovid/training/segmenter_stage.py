@@ -17,7 +17,7 @@ from tfcovid.inference.segmentation_system import all_labels
 from tfcovid.layers import ClickGuidance, RandomWindowLevel
 from tfcovid.losses import DiceCrossEntropy, FocalTversky
 from tfcovid.metrics import MeanDice
-from tfcovid.networks import attention_unet, unet3d
+from tfcovid.networks import attention_unet, strided_unet3d, unet3d
 from tfcovid.training.augment import changes
 from tfcovid.training.fit_stage import Stage, fit_stage
 from tfcovid.training.log_volumes import LogVolumes
@@ -74,6 +74,8 @@ def segmentation_network(config: Segmenter) -> keras.Model:
         classes = 1 if labels == 2 else labels
         return attention_unet(classes, (*settings.size, 1), settings.variant, **options)
     shape = (*settings.patch, 3 if settings.guidance else 1)
+    if settings.variant.startswith("strided"):
+        return strided_unet3d(labels, shape, settings.variant, **options)
     return unet3d(labels, shape, settings.variant, padding=settings.padding, **options)
 
 

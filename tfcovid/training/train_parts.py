@@ -11,7 +11,7 @@ from tfcovid.data import Entry
 from tfcovid.errors import InputError
 from tfcovid.inference.bundles import find_bundle
 from tfcovid.inference.load import LUNGS, THEN, is_segmenter
-from tfcovid.training.segmenter_bundle import without_paths
+from tfcovid.training.bundle import portable
 from tfcovid.training.train_segmenter import check_segmenter_run, train_segmenter
 
 
@@ -60,7 +60,7 @@ def train_parts(
             continue
         found[folder] = _beside(bundle, folder)
         if found[folder].exists():
-            if load_config(found[folder] / "config.yaml") == without_paths(part):
+            if load_config(found[folder] / "config.yaml") == portable(part):
                 continue
             raise InputError(f"{found[folder]} is of another config; delete it to train it anew.")
         train_segmenter(part, _with_masks(folder, part, entries, masks), found[folder], **options)

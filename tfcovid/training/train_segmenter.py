@@ -19,11 +19,12 @@ from tfcovid.evaluation.mask_scores import MaskScores, mask_scores
 from tfcovid.evaluation.mask_tables import MaskRow
 from tfcovid.inference.segmentation_system import SegmentationSystem
 from tfcovid.progress import with_progress
+from tfcovid.training.bundle import portable
 from tfcovid.training.check_duplicates import check_duplicates
 from tfcovid.training.clock import Clock
 from tfcovid.training.log_mlflow import log_mlflow
 from tfcovid.training.same_work import same_work
-from tfcovid.training.segmenter_bundle import without_paths, write_segmenter_bundle
+from tfcovid.training.segmenter_bundle import write_segmenter_bundle
 from tfcovid.training.segmenter_stage import fit_segmenter
 from tfcovid.training.strategy import devices_used, make_strategy
 from tfcovid.versions import versions
@@ -100,7 +101,7 @@ def train_segmenter(
         ]
     run = {
         "started": clock.started,
-        "config": without_paths(config).model_dump(mode="json"),
+        "config": portable(config).model_dump(mode="json"),
         "data_sha256": data,
         "versions": versions(),
         "device": devices_used(strategy, devices),

@@ -57,7 +57,7 @@ def test_a_segmenter_is_scored_scan_by_scan_with_clicks_and_contours(run, infect
     found = list(score_masks(load_segmenter(infection_bundle), used, clicks=(0, 1)))
     with rows.open(newline="") as file:
         table = list(csv.DictReader(file))
-    assert [row["scan"] for row in table] == [str(entry.scan) for entry in used]
+    assert [row["scan"].rsplit("/", 1)[1] for row in table] == [entry.scan.name for entry in used]
     for row, one in zip(table, found, strict=True):
         assert float(row["dice"]) == pytest.approx(one.scores.labels["infection"].dice, rel=1e-5)
         assert float(row["voxel_accuracy"]) == pytest.approx(one.scores.voxel_accuracy, rel=1e-5)
@@ -65,7 +65,8 @@ def test_a_segmenter_is_scored_scan_by_scan_with_clicks_and_contours(run, infect
         mean = np.mean([one.by_clicks[count] for one in found if one.by_clicks])
         assert f"| {count} | {mean:.3f} |" in result.stdout
     assert "| all | infection | 4 |" in result.stdout
-    assert sorted(path.name for path in figures.iterdir()) == [f"{n:04d}.png" for n in range(4)]
+    contours = [f"{n:04d}.png" for n in range(4)]
+    assert sorted(path.name for path in figures.iterdir()) == [*contours, "clicks.png"]
 
 
 def test_what_is_for_segmenters_alone_or_for_none_is_told(run, bundle, lungs_bundle, cohort, outlined, tmp_path):

@@ -1,3 +1,6 @@
+import importlib
+import json
+
 import pytest
 
 
@@ -56,25 +59,29 @@ def test_settings_that_cannot_be_trained_are_told(run, words, store, prepared, s
     assert result.exit_code == 2 and told in result.stderr
 
 
-def test_a_segmenter_is_trained_by_the_same_command(run, tiny_lungs, outlined, tmp_path):
+def test_a_segmenter_is_trained_by_the_same_command(run, tiny_lungs, lungs_bundle, outlined, tmp_path, monkeypatch):
     from tfcovid.config import write_config
     from tfcovid.data import write_manifest
 
+    def trained(config, entries, *words, **options):
+        assert config.training.epochs == 7 and [entry.split for entry in entries] == [one.split for one in outlined]
+        return lungs_bundle, [(outlined[0], "it was cut short")]
+
+    module = importlib.import_module("tfcovid.training.train_segmenter")
+    monkeypatch.setattr(module, "train_segmenter", trained)
     write_config(tiny_lungs, tmp_path / "config.yaml")
     write_manifest(outlined, tmp_path / "m.csv")
     words = ["train", tmp_path / "config.yaml", tmp_path / "m.csv", "-o", tmp_path / "b"]
     result = run(*words, "--dry-run")
     assert result.exit_code == 0 and "3 epochs of slices at (32, 32), 8 a scan, batch 4" in result.output
-    assert not (tmp_path / "b").exists()
     for more in (["--masks", tmp_path / "m.csv"], ["--folds", 2], ["--seeds", 2]):
         result = run(*words, *more)
         assert result.exit_code == 2 and "a segmenter takes MANIFEST" in result.stderr
-    result = run(*words, "--set", "training.epochs=1", "--set", "training.samples=1", "--store", tmp_path / "store")
-    assert result.exit_code == 0, result.stderr
-    assert (
-        f"{tmp_path / 'b'}: done. Use it with: tfcovid segment" in result.stdout
-        and "all          lung" in result.stdout
-    )
+    result = run(*words, "--set", "training.epochs=7")
+    assert result.exit_code == 0 and "cap-0000: it was cut short" in result.stderr
+    mean, std, _ = json.loads((lungs_bundle / "bundle.json").read_text())["validation_scans"]["all"]["lung"]["dice"]
+    assert f"all          lung         Dice {mean:.3f} +- {std:.3f} (4 patients)" in result.stdout
+    assert f"{lungs_bundle}: done. Use it with: tfcovid segment" in result.stdout
 
 
 def test_masks_that_are_missing_or_of_no_use_are_told(run, words, cohort, outlined, tmp_path):

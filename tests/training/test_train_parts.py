@@ -16,7 +16,7 @@ from tfcovid.scans import read_scan
 from tfcovid.training import train, train_members
 
 TRAIN = importlib.import_module("tfcovid.training.train")
-PARTS = importlib.import_module("tfcovid.training.train_parts")
+SEGMENTER = importlib.import_module("tfcovid.training.train_segmenter")
 
 
 class Stopped(Exception):
@@ -52,9 +52,10 @@ def bundle(settings, cohort, outlined, tmp_path_factory):
             train(config, cohort.entries, folder, masks=outlined)
     assert (folder.with_name("bundle.lungs") / "segment.keras").is_file() and not folder.exists()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PARTS, "train_segmenter", stop)  # it is there already
-        with pytest.raises(InputError, match=r"bundle\.lungs is of another config; delete it to train it anew"):
-            train(load_config("attn_crop", [*settings, "lungs.seed=5"]), cohort.entries, folder, masks=outlined)
+        patch.setattr(SEGMENTER, "fit_segmenter", stop)  # it is there already
+        for other, masks in ((["lungs.seed=5"], outlined), ([], outlined[1:])):
+            with pytest.raises(InputError, match=r"bundle\.lungs was trained with another config or on other data"):
+                train(load_config("attn_crop", [*settings, *other]), cohort.entries, folder, masks=masks)
         train(config, cohort.entries, folder, masks=outlined)
     return folder
 

@@ -75,12 +75,13 @@ def train(
     store = store or bundle.with_name(f"{bundle.name}.store")
     options = {"store": store, "allow": allow, "progress": progress, "strategy": strategy, "workers": workers}
     with clock.of("segmenters"):
-        parts = train_parts(config, entries, masks, bundle, mlflow=mlflow, **options)
+        parts, without_masks = train_parts(config, entries, masks, bundle, mlflow=mlflow, **options)
     finder = lung_finder(config, parts)
     entries = [entry for entry in entries if entry.split != "test"]
     with clock.of("prepare"):
         scans, failed = prepare(config, entries, store, allow, workers, progress, finder)
-        check_duplicates(scans, held_out)
+        # What a segmenter has learnt by heart is not to be cropped by it in another split.
+        check_duplicates(scans, [*held_out, *(one for one in masks or () if one.scan.exists())])
     training = [scan for scan in scans if scan.entry.split in (None, "train")]
     val = [scan for scan in scans if scan.entry.split == "val"]
     if not any(mark >= 0 for scan in training for mark in _slice_marks(scan, config)):
@@ -129,7 +130,7 @@ def train(
     write_bundle(bundle, config, slice_network, patient_network, facts, run, predictions, work, parts)
     clear_parts(config, bundle)
     shutil.rmtree(work)
-    return bundle, failed
+    return bundle, [*without_masks, *failed]
 
 
 def check_run(

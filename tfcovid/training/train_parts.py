@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfcovid.config import Config, Segmenter, load_config
+from tfcovid.config import Config, Segmenter
 from tfcovid.config.segmenter import INFECTION
 from tfcovid.data import Entry
 from tfcovid.errors import InputError
 from tfcovid.inference.bundles import find_bundle
 from tfcovid.inference.load import LUNGS, THEN, is_segmenter
-from tfcovid.training.bundle import portable
 from tfcovid.training.train_segmenter import check_segmenter_run, train_segmenter
 
 
@@ -44,27 +43,25 @@ def check_parts(config: Config, entries: Sequence[Entry], masks: Sequence[Entry]
 
 def train_parts(
     config: Config, entries: Sequence[Entry], masks: Sequence[Entry] | None, bundle: Path, **options: Any
-) -> dict[str, Path]:
-    """Trains the segmenters that `config` has sections for, and returns the bundles of all, by their folder.
-
-    One that an earlier, stopped call finished is kept, as long as its config is the same.
+) -> tuple[dict[str, Path], list[tuple[Entry, str]]]:
+    """Trains the segmenters that `config` has sections for; one that an earlier, stopped call finished is kept.
 
     Args:
         masks: scans with masks to train them on; None for those of `entries` that have the masks.
         options: as `train_segmenter` takes them.
+
+    Returns:
+        The bundles of all segmenters, by their folder, and the scans that could not be read with the reason.
     """
-    found = {}
+    found, failed = {}, []
     for folder, part in parts_of(config).items():
         if not isinstance(part, Segmenter):
             found[folder] = find_bundle(part)
             continue
         found[folder] = _beside(bundle, folder)
-        if found[folder].exists():
-            if load_config(found[folder] / "config.yaml") == portable(part):
-                continue
-            raise InputError(f"{found[folder]} is of another config; delete it to train it anew.")
-        train_segmenter(part, _with_masks(folder, part, entries, masks), found[folder], **options)
-    return found
+        usable = _with_masks(folder, part, entries, masks)
+        failed += train_segmenter(part, usable, found[folder], keep=True, **options)[1]
+    return found, failed
 
 
 def clear_parts(config: Config, bundle: Path) -> None:

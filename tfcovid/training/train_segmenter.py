@@ -41,11 +41,15 @@ def train_segmenter(
     strategy: str = "auto",
     workers: int | None = None,
     mlflow: str | None = None,
+    keep: bool = False,
 ) -> tuple[Path, list[tuple[Entry, str]]]:
     """Trains a segmenter on the scans of the splits `train` (or without a split) and `val`, and writes its bundle.
 
     As `tfcovid.training.train` does, and with its arguments: work in progress lives in `<bundle>.work`, and the same
     call goes on there after a stop. The diagnosis of the scans does not matter.
+
+    Args:
+        keep: a bundle that is there is kept, if it is of this very config and these data, and otherwise an error.
 
     Returns:
         The bundle, and the scans that could not be read with the reason.
@@ -55,7 +59,7 @@ def train_segmenter(
             or work of a different run.
     """
     bundle, clock = Path(bundle), Clock()
-    check_segmenter_run(config, entries, bundle, overwrite)
+    check_segmenter_run(config, entries, bundle, overwrite or keep)
     devices = make_strategy(strategy, [config.training.batch])
     held_out = [entry for entry in entries if entry.split == "test" and entry.scan.exists()]
     entries = [entry for entry in entries if entry.split != "test"]
@@ -72,6 +76,11 @@ def train_segmenter(
             f"{', the first because: ' + failed[0][1] if failed else ''}."
         )
     data = _data_hash(scans)
+    if keep and bundle.exists():
+        there = json.loads((bundle / "run.json").read_text(encoding="utf-8"))
+        if (there["config"], there["data_sha256"]) != (portable(config).model_dump(mode="json"), data):
+            raise InputError(f"{bundle} was trained with another config or on other data; delete it to train it anew.")
+        return bundle, failed
     same_work(work, {"config": config.model_dump(mode="json"), "data": data})
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()

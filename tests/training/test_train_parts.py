@@ -12,7 +12,7 @@ from tfcovid.config import load_config
 from tfcovid.errors import InputError
 from tfcovid.inference import load, load_segmenter, write_ensemble
 from tfcovid.preprocess import mask_boxes
-from tfcovid.scans import read_scan
+from tfcovid.scans import Scan, read_scan
 from tfcovid.training import train, train_members
 
 TRAIN = importlib.import_module("tfcovid.training.train")
@@ -128,6 +128,13 @@ def test_only_scans_that_are_called_so_are_outlined(system, diagnosis, tmp_path)
     alone = json.loads((tmp_path / "with" / "segmentation" / "segmentation.json").read_text())
     assert both["diagnosis"] == diagnosis.label and both["severity"]["regions"] == alone["regions"]
     assert both["severity"]["infection_ml"] == alone["infection_ml"]
+
+
+def test_a_diagnosis_stands_where_its_segmentation_fails(system, diagnosis):
+    grey = Scan.from_array(np.full(diagnosis.scan.shape, 90, np.uint8), units="8-bit")
+    found = followed(system, diagnosis.label).follow_up(replace(diagnosis, scan=grey))
+    assert found.segmentation is None and found.probabilities == diagnosis.probabilities
+    assert "8-bit grey levels" in found.summary["not_segmented"]
 
 
 def test_an_ensemble_crops_and_outlines_a_scan_once(bundle, diagnosis, tmp_path, monkeypatch):

@@ -50,6 +50,8 @@ def predict(bundle, scan, output, series, allow, overwrite, dry_run):
     for number, outcome in enumerate(predict_folder(load(bundle), scan, output, allow, overwrite), 1):
         if outcome.summary:
             click.echo(f"{number}/{len(scans)} {outcome.name}: {outcome.summary['diagnosis']}")
+            if "not_segmented" in outcome.summary:
+                click.echo(f"  not segmented: {outcome.summary['not_segmented']}", err=True)
             for finding in outcome.summary["scan"]["findings"]:
                 click.echo(f"  {finding['severity']} {finding['name']}: {finding['seen']}")
         else:
@@ -76,4 +78,12 @@ def _one(system, path: Path, output: Path, series, allow, overwrite) -> None:
     click.echo(diagnosis.label)
     for label, value in diagnosis.probabilities.items():
         click.echo(f"  {label:12} {value:.3f}")
+    if diagnosis.segmentation:
+        both = diagnosis.segmentation.table[-1]
+        share = (
+            "no lungs found" if both["involved_percent"] is None else f"{both['involved_percent']:.1f} % of the lungs"
+        )
+        click.echo(f"  infection: {share}; {output / 'segmentation'}")
+    if diagnosis.not_segmented:
+        click.echo(f"  not segmented: {diagnosis.not_segmented}", err=True)
     click.echo(f"{output / 'figure.png'}\n{diagnosis.notice}")

@@ -31,6 +31,7 @@ class Diagnosis:
         timings: seconds by step.
         by_member: name of each member of an ensemble -> its probabilities; empty for a single system.
         segmentation: of a scan that was called what the config's `then` names; None where none was to follow.
+        not_segmented: why the segmentation that was to follow is missing.
     """
 
     scan: Scan
@@ -46,6 +47,7 @@ class Diagnosis:
     timings: dict[str, float]
     by_member: dict[str, list[float]] = field(default_factory=dict)
     segmentation: Segmentation | None = None
+    not_segmented: str | None = None
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{label} {value:.3f}" for label, value in self.probabilities.items())
@@ -118,6 +120,7 @@ class Diagnosis:
                 "with_lesion": int((self.lesion_probabilities > 0.5).sum()),
             },
             **({"severity": self.segmentation.severity} if self.segmentation else {}),
+            **({"not_segmented": self.not_segmented} if self.not_segmented else {}),
             "bundle": self.bundle,
             "settings": self.settings,
             "versions": versions(),

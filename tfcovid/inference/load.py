@@ -67,6 +67,8 @@ def lung_finder(config: Config, parts: Mapping[str, Path] | None = None) -> Segm
     if config.crop.method != "attention_unet":
         return None
     folder = (parts or {}).get(LUNGS) or find_bundle(config.crop.segmenter)
+    if parts and not folder.is_dir():
+        raise InputError(f"{folder.parent}: incomplete or damaged bundle: no {folder.name}; copy or train it again.")
     if not is_segmenter(folder):
         raise InputError(f"crop.segmenter: not the bundle of a segmenter. Received: {config.crop.segmenter}")
     finder = _load(folder)

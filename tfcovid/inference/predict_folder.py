@@ -50,24 +50,17 @@ def predict_folder(
     Raises:
         InputError: results of another bundle are there and `overwrite` is not given.
     """
+    outcomes = []
+    for one in _each(system.predict, "diagnosis.json", system.facts, Path(folder), Path(output), allow, overwrite):
+        outcomes.append(one)
+        yield one
 
     def row(summary: dict[str, Any]) -> dict[str, Any]:
         found = {f"p_{label}": summary["probabilities"][label] for label in system.config.labels}
         return {"diagnosis": summary["diagnosis"], **found}
 
     columns = ["diagnosis", *(f"p_{label}" for label in system.config.labels)]
-    yield from _each(
-        system.predict,
-        "diagnosis.json",
-        system.facts,
-        folder,
-        output,
-        allow,
-        overwrite,
-        "predictions.csv",
-        columns,
-        row,
-    )
+    _write_table(outcomes, columns, row, Path(output) / "predictions.csv")
 
 
 def segment_folder(
@@ -78,6 +71,12 @@ def segment_folder(
     overwrite: bool = False,
 ) -> Iterator[Outcome]:
     """Segments every scan below `folder`, as `predict_folder` diagnoses them; `segmentations.csv` lists them."""
+    outcomes = []
+    for one in _each(
+        segmenter.segment, "segmentation.json", segmenter.facts, Path(folder), Path(output), allow, overwrite
+    ):
+        outcomes.append(one)
+        yield one
 
     def row(summary: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -92,44 +91,43 @@ def segment_folder(
         for region in ("left_lung", "right_lung", "both_lungs")
         for name in ("volume_ml", "infection_ml", "involved_percent")
     ]
-    marker, table = "segmentation.json", "segmentations.csv"
-    yield from _each(segmenter.segment, marker, segmenter.facts, folder, output, allow, overwrite, table, columns, row)
+    _write_table(outcomes, columns, row, Path(output) / "segmentations.csv")
 
 
 def _each(
     process: Callable[[Scan], Any],
     marker: str,
     facts: dict[str, Any],
-    folder: str | Path,
-    output: str | Path,
+    folder: Path,
+    output: Path,
     allow: Sequence[str],
     overwrite: bool,
-    table: str,
-    columns: Sequence[str],
-    row: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> Iterator[Outcome]:
-    """`marker` is the file of a result that comes last; `columns` are what `row` makes of its content."""
-    folder, output = Path(folder), Path(output)
+    """`marker` is the file of a result that comes last."""
     scans = {scan.relative_to(folder).as_posix(): scan for scan in scans_to_predict(folder, output)}
     for name in () if overwrite else scans:
         done = output / name / marker
         if done.is_file() and json.loads(done.read_text(encoding="utf-8"))["bundle"] != facts:
             raise InputError(f"{done.parent} holds the result of another bundle; overwrite it or choose another.")
-    outcomes = []
     for name, scan in scans.items():
         done = output / name / marker
         try:
             if overwrite or not done.is_file():
                 process(read_scan(scan, allow=allow)).save(output / name, overwrite=True)
-            outcomes.append(Outcome(name, json.loads(done.read_text(encoding="utf-8"))))
+            one = Outcome(name, json.loads(done.read_text(encoding="utf-8")))
         except Exception as error:  # whatever one bad scan in a thousand raises
             reason = str(error) if isinstance(error, InputError) else f"unexpected {error!r}"
-            outcomes.append(Outcome(name, None, reason))
-        yield outcomes[-1]
-    output.mkdir(parents=True, exist_ok=True)
+            one = Outcome(name, None, reason)
+        yield one
 
-    def write(path: Path) -> None:
-        with path.open("w", newline="", encoding="utf-8") as file:
+
+def _write_table(
+    outcomes: Sequence[Outcome], columns: Sequence[str], row: Callable[[dict[str, Any]], dict[str, Any]], path: Path
+) -> None:
+    """A row for every scan; `columns` are what `row` makes of a summary."""
+
+    def write(partial: Path) -> None:
+        with partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, ["scan", "key", *columns, "error"], restval="")
             writer.writeheader()
             for one in outcomes:
@@ -138,4 +136,5 @@ def _each(
                 else:
                     writer.writerow({"scan": one.name, "key": one.summary["scan"]["key"], **row(one.summary)})
 
-    into_place(output / table, write)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    into_place(path, write)

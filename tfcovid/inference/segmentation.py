@@ -90,7 +90,8 @@ class Segmentation:
     @property
     def summary(self) -> dict[str, Any]:
         """Everything but the voxels, ready for JSON; nothing that names the patient."""
-        without = None if self.sides is None else np.flatnonzero(~self.sides.any(axis=(1, 2))).tolist()
+        # A slice of lungs that are all infection is not without them.
+        without = None if self.sides is None else np.flatnonzero(~self.masks.any(axis=(1, 2))).tolist()
         return {
             "notice": self.notice,
             "labels": {name: number for number, name in enumerate(MASK_LABELS)},

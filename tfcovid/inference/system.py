@@ -9,6 +9,7 @@ import numpy as np
 
 from tfcovid.config import Config
 from tfcovid.data.network_slices import NetworkSlices, network_slices
+from tfcovid.errors import InputError
 from tfcovid.inference.diagnosis import Diagnosis
 from tfcovid.inference.nonparametric import assess_patient, assess_slices
 from tfcovid.inference.segmentation_system import SegmentationSystem
@@ -89,10 +90,13 @@ class System:
         )
 
     def follow_up(self, diagnosis: Diagnosis, progress: bool = False) -> Diagnosis:
-        """The diagnosis with a segmentation, where the config's `then` asks for one."""
+        """The diagnosis with a segmentation, where the config's `then` asks for one, or the reason why it has none."""
         if self.then is None or diagnosis.label not in self.config.then.when:
             return diagnosis
-        segmentation = self.then.segment(diagnosis.scan, progress=progress)
+        try:
+            segmentation = self.then.segment(diagnosis.scan, progress=progress)
+        except InputError as error:  # 8-bit slices, say, which the segmenter may not read: the diagnosis stands
+            return replace(diagnosis, not_segmented=str(error))
         timings = {**diagnosis.timings, "segmentation": sum(segmentation.timings.values())}
         return replace(diagnosis, segmentation=segmentation, timings=timings)
 

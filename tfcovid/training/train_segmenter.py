@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfcovid.config import Segmenter
 from tfcovid.data import Entry, check_splits
+from tfcovid.data.prepare import content_hash
 from tfcovid.data.prepare_volumes import PreparedVolume, prepare_volumes
 from tfcovid.errors import InputError
 from tfcovid.evaluation.mask_scores import MaskScores, mask_scores
@@ -81,7 +82,9 @@ def train_segmenter(
         if (there["config"], there["data_sha256"]) != (portable(config).model_dump(mode="json"), data):
             raise InputError(f"{bundle} was trained with another config or on other data; delete it to train it anew.")
         return bundle, failed
-    same_work(work, {"config": config.model_dump(mode="json"), "data": data})
+    start = config.network.weights
+    start = content_hash(Path(start)) if start and Path(start).is_file() else None
+    same_work(work, {"config": config.model_dump(mode="json"), "data": data, "start": start})
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.seed)

@@ -56,3 +56,14 @@ def test_a_norm_stays_where_the_convolution_is_read_before_it():
     assert len(norms(folded)) == 2
     for found, expected in zip(folded(inputs(network)), network(inputs(network)), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("slope, kind", [(0.3, layers.LeakyReLU), (-0.2, layers.PReLU)])
+def test_a_prelu_of_one_slope_becomes_leaky_unless_the_slope_is_negative(slope, kind):
+    volume = keras.Input((4, 4, 3))
+    network = keras.Model(volume, layers.PReLU(shared_axes=[1, 2, 3], name="act")(volume))
+    network.get_layer("act").set_weights([np.full((1, 1, 1), slope)])
+    folded = fold(network)
+    assert type(folded.get_layer("act")) is kind
+    seen = inputs(network) - 0.5
+    np.testing.assert_allclose(folded(seen), network(seen), rtol=1e-6)

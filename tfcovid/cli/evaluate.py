@@ -28,7 +28,8 @@ def evaluate(bundle, manifest, split, output, clicks, figures, allow):
     prints what stands in the card of a bundle. Scans that cannot be read are reported and left out (exit code 1).
 
     Of a segmenter: Dice, 95 % Hausdorff distance, mean surface distance and volume error of each label, as mean and
-    standard deviation over patients, for all scans and for each label of the manifest.
+    standard deviation over patients, for all scans and for each label of the manifest. Those of a system are bundles
+    inside its own, BUNDLE/lungs and BUNDLE/then.
 
     \b
     tfcovid evaluate bundle manifest.csv --split val
@@ -56,7 +57,9 @@ def evaluate(bundle, manifest, split, output, clicks, figures, allow):
         _masks(load_segmenter(bundle), entries, output, _counts(clicks), figures, allow)
         return
     if clicks or figures:
-        raise InputError("--clicks and --figures are for segmenters.")
+        raise InputError(
+            f"--clicks and --figures are for segmenters; those of a system are {bundle}/lungs and {bundle}/then."
+        )
     system = load(bundle)
     if "out_of_fold" in system.facts and split != "test":
         raise InputError(
@@ -72,7 +75,7 @@ def evaluate(bundle, manifest, split, output, clicks, figures, allow):
     rows, failed = [], 0
     for entry in with_progress(entries, len(entries), "Scans", True):
         try:
-            found = system.predict(read_scan(entry.scan, allow=allow))
+            found = system.diagnose(read_scan(entry.scan, allow=allow))
         except Exception as error:  # whatever one bad scan in a thousand raises
             failed += 1
             reason = error if isinstance(error, InputError) else f"unexpected {error!r}"

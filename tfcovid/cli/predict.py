@@ -14,10 +14,12 @@ import click
 def predict(bundle, scan, output, series, allow, overwrite, dry_run):
     """Diagnose SCAN with BUNDLE. Research use only.
 
-    BUNDLE is a folder written by `tfcovid train`, or the name of a bundle that ships with tfcovid: demo, which has
-    only seen phantoms. SCAN is a folder of DICOM files, a .zip of one, NIfTI, NRRD, MHA, or slice images. OUT gets
-    the probabilities and settings (diagnosis.json), a table of the slices (slices.csv), the lesion map in the frame
-    of the scan (lesion_map.nii.gz, per cent) and a figure (figure.png).
+    BUNDLE is a folder written by `tfcovid train`, or the name of a bundle that ships with tfcovid: covid_ct, for single
+    slices, or demo, which has only seen phantoms. SCAN is a folder of DICOM files, a .zip of one, NIfTI, NRRD, MHA, or
+    slice images. OUT gets the probabilities and settings (diagnosis.json), a table of the slices (slices.csv), the
+    lesion map in the frame of the scan (lesion_map.nii.gz, per cent) and a figure (figure.png); of a system that crops
+    by an Attention U-Net the lungs (lungs.nii.gz), and of one that goes on to segment, what `tfcovid segment` writes
+    (segmentation/).
 
     A folder of many scans works too: each gets a folder in OUT, of the same path as the scan; predictions.csv lists
     them all, scans that cannot be read are reported and left out (exit code 1), and scans already there are kept.
@@ -35,12 +37,14 @@ def predict(bundle, scan, output, series, allow, overwrite, dry_run):
     quiet_tensorflow()
     from tfcovid.inference import load, predict_folder, scans_to_predict
 
+    if output.exists() and not output.is_dir():
+        raise InputError(f"--output is a folder. Received: {output}, which is a file")
     scans = scans_to_predict(scan, output) or [scan]
     if dry_run:
         click.echo("\n".join(map(str, scans)))
         return
     if len(scans) == 1:
-        if output.exists() and not overwrite and any(output.iterdir()):
+        if output.is_dir() and not overwrite and any(output.iterdir()):
             raise InputError(f"{output} is not empty; choose another folder or pass --overwrite.")
         _one(load(bundle), scans[0], output, series, allow, overwrite)
         return

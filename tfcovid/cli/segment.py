@@ -85,6 +85,8 @@ def segment(
     quiet_tensorflow()
     from tfcovid.inference import load_segmenter, scans_to_predict
 
+    if output.exists() and not output.is_dir():
+        raise InputError(f"--output is a folder. Received: {output}, which is a file")
     scans = scans_to_predict(scan, output) or [scan]
     given = {"voxel": (positive, negative), "lps": (positive_mm, negative_mm)}
     clicked = bool(points) or any(any(both) for both in given.values())
@@ -100,13 +102,15 @@ def segment(
     if len(scans) > 1:
         _many(load_segmenter(bundle), scan, len(scans), output, allow, overwrite)
         return
-    if output.exists() and not overwrite and any(output.iterdir()):
+    if output.is_dir() and not overwrite and any(output.iterdir()):
         raise InputError(f"{output} is not empty; choose another folder or pass --overwrite.")
     segmenter = load_segmenter(bundle)
     image, clicks, seconds = _read(scans[0], series, allow, given, points)
     segmentation = segmenter.segment(image, clicks=clicks if clicked else None, progress=True)
     segmentation.timings["read"] = seconds
     segmentation.save(output, overwrite)
+    if segmentation.sides is not None and not segmentation.sides.any():
+        click.echo("no lungs found in this scan: look at the figure", err=True)
     for row in segmentation.table:
         click.echo(
             f"{row['region']:12} {_figure(row['volume_ml'], 'ml')}, infection {_figure(row['infection_ml'], 'ml')}, "

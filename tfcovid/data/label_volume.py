@@ -25,10 +25,10 @@ _OFF = 0.5  # voxels that a mask may lie beside its scan and still have every vo
 def label_volume(scan: Scan, entry: Entry, labels: Sequence[str]) -> np.ndarray:
     """What each voxel of a scan is, by the masks `entry.lungs` and `entry.lesions`.
 
-    A mask of 0 and 255 only, or with grey levels between 127 and 255 or more than 32 of them, is a drawn one: above
-    127 is inside. In any other mask whatever is above 0 is inside, and 255 beside other labels says that nobody
-    looked: such voxels are unlabelled. Left and right are told apart by `split_lungs`, not by the numbers of a mask,
-    which data sets give differently. Infection lies over the lungs.
+    A mask with grey levels between 127 and 255 or more than 32 of them is a drawn one: above 127 is inside. So is one
+    of 0 and 255 only, if it is a picture or of lungs. In any other mask whatever is above 0 is inside, and 255 says
+    that nobody looked: such voxels are unlabelled. Left and right are told apart by `split_lungs`, not by the numbers
+    of a mask, which data sets give differently. Infection lies over the lungs.
 
     Args:
         labels: of a segmenter, background first: see `tfcovid.config.segmenter`.
@@ -42,7 +42,9 @@ def label_volume(scan: Scan, entry: Entry, labels: Sequence[str]) -> np.ndarray:
     """
     result = np.zeros(scan.shape, np.uint8)
     for column, path in needed_masks(entry, labels).items():
-        inside, unknown = _inside(_mask_of(scan, path, column))
+        mask = _mask_of(scan, path, column)
+        # Nobody's chest has unlabelled voxels and not a single one of lung.
+        inside, unknown = _inside(mask.voxels, drawn=mask.units == "8-bit" or column == "lungs")
         if column == "lesions":
             result[inside] = labels.index(INFECTION)
         elif LUNG in labels:
@@ -75,15 +77,15 @@ def needed_masks(entry: Entry, labels: Sequence[str]) -> dict[str, Path]:
     return needed
 
 
-def _mask_of(scan: Scan, path: Path, column: str) -> np.ndarray:
-    """(slices, height, width) of the mask, which covers the same voxels as the scan."""
+def _mask_of(scan: Scan, path: Path, column: str) -> Scan:
+    """The mask, which covers the same voxels as the scan."""
     mask = read_scan(path, allow=_ALLOWED)
     fix = f"Give the {column} that were drawn on this scan, in its frame."
     if mask.shape != scan.shape:
         raise InputError(f"{path}: the scan has {scan.shape} voxels. {fix} Received: {mask.shape}")
     if off := _off(scan, mask):
         raise InputError(f"{path}: the mask lies elsewhere than its scan. {fix} Received: {off}")
-    return mask.voxels
+    return mask
 
 
 def _off(scan: Scan, mask: Scan) -> str | None:
@@ -99,13 +101,17 @@ def _off(scan: Scan, mask: Scan) -> str | None:
     return f"{voxels:.3g} voxels apart" if voxels > _OFF else None
 
 
-def _inside(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """(slices, height, width) bool: where a mask is inside, and where it is unlabelled, None if nowhere."""
+def _inside(mask: np.ndarray, drawn: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """(slices, height, width) bool: where a mask is inside, and where it is unlabelled, None if nowhere.
+
+    Args:
+        drawn: 0 and 255 alone mean outside and inside, not outside and unlabelled.
+    """
     values = set().union(*(np.flatnonzero(_histogram(one)) for one in mask))
     if mask.dtype == np.int16:
         values = {int(value) - 2**15 for value in values}
     smooth = UNLABELLED in values and any(_INSIDE < value < UNLABELLED for value in values)
-    if smooth or values <= {0, UNLABELLED} or len(values) > _MOST_LABELS:
+    if smooth or (drawn and values <= {0, UNLABELLED}) or len(values) > _MOST_LABELS:
         return mask > _INSIDE, None
     unknown = mask == UNLABELLED if UNLABELLED in values else None
     inside = mask > 0  # below lie the edges of a mask that was interpolated

@@ -143,6 +143,8 @@ class Cropping:
     @property
     def _settings(self) -> list:
         settings = self.config.model_dump(mode="json", include={"crop", "selection", "eight_bit"})
+        if self.config.crop.outside == "white":  # brighter than every window
+            settings["window"] = self.config.model_dump(mode="json")["window"]
         # The name of the bundle says less than what is in it.
         settings["crop"]["segmenter"] = self.finder and self.finder.hash
         return [_FORMAT, settings, sorted(self.allow)]

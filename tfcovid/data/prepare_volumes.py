@@ -10,18 +10,19 @@ from time import time
 import numpy as np
 
 from tfcovid.config.segmenter import Segmenter
-from tfcovid.data.label_volume import label_volume, needed_masks
+from tfcovid.data.label_volume import UNLABELLED, label_volume, needed_masks
 from tfcovid.data.manifest import Entry
 from tfcovid.data.network_slices import scan_hu
 from tfcovid.data.prepare import _ABANDONED, _hash, _hashed, _in_parallel, workers_or_default
+from tfcovid.errors import InputError
 from tfcovid.into_place import into_place
 from tfcovid.preprocess import crop_resize, resample
 from tfcovid.progress import with_progress
-from tfcovid.scans import read_scan
+from tfcovid.scans import Scan, read_scan
 from tfcovid.scans.finding import check_names
 
 # Counts up when the arrays or what they mean change, so that an old store is never read as a new one.
-_FORMAT = 1
+_FORMAT = 2
 
 _PLACES = 2000  # voxels of each label that training may centre a patch on
 
@@ -47,6 +48,11 @@ class PreparedVolume:
     places: Path
     findings: tuple[tuple[str, str], ...]
     content: str
+
+    @property
+    def known_spacing(self) -> tuple[float, float, float] | None:
+        """`spacing`, or None where the scan does not say how large a voxel is."""
+        return None if any(name == "no-spacing" for name, _ in self.findings) else self.spacing
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -113,18 +119,31 @@ def _prepared(
     facts = store / f"{key}.json"
     if not facts.is_file():
         scan = read_scan(entry.scan, allow=allow)
+        require_spacing(scan, segmenter)
         hu, spacing = _on_working_grid(scan_hu(scan, segmenter), scan.spacing, segmenter)
         truth = label_volume(scan, entry, segmenter.labels)
         truth, _ = _on_working_grid(truth, scan.spacing, segmenter, labels=True)
         drawn = _draw_places(truth, len(segmenter.labels), seed=int(key, 16))
         for path, array in ((ct, hu), (labels, truth), (places, drawn)):
             into_place(path, lambda partial, array=array: np.save(partial, array))
-        found = {"spacing": spacing, "findings": [(finding.name, finding.severity) for finding in scan.findings]}
+        findings = [(finding.name, finding.severity) for finding in scan.findings]
+        if (truth == UNLABELLED).any() and not len(drawn):
+            findings.append(("nothing-labelled", "info"))
+        found = {"spacing": spacing, "findings": findings}
         # Written last: where the facts are, the arrays are whole.
         into_place(facts, lambda partial: partial.write_text(json.dumps(found), encoding="utf-8"))
     found = json.loads(facts.read_text(encoding="utf-8"))
     findings = tuple((name, severity) for name, severity in found["findings"])
     return [PreparedVolume(entry, ct, labels, tuple(found["spacing"]), places, findings, source.content)]
+
+
+def require_spacing(scan: Scan, segmenter: Segmenter) -> None:
+    """Raises an InputError where a scan does not say how large its voxels are, and the segmenter has to know."""
+    if segmenter.network.kind == "unet3d" and scan.known_spacing is None:
+        raise InputError(
+            f"{segmenter.name} works in mm, and this scan does not say how large a voxel is. Give DICOM, NIfTI, NRRD "
+            f"or MHA in place of images. Received: {scan!r}"
+        )
 
 
 def _on_working_grid(

@@ -93,7 +93,7 @@ class MaskSummary:
 
 
 def mask_scores(
-    truth: np.ndarray, prediction: np.ndarray, labels: Sequence[str], spacing: tuple[float, float, float]
+    truth: np.ndarray, prediction: np.ndarray, labels: Sequence[str], spacing: tuple[float, float, float] | None
 ) -> MaskScores:
     """Scores the mask of one scan.
 
@@ -101,7 +101,7 @@ def mask_scores(
         truth: (slices, height, width), label numbers; 255 is unlabelled, and what is predicted there does not count.
         prediction: (slices, height, width), label numbers.
         labels: their names; the first is the background, which has no figures of its own.
-        spacing: mm (slice, row, column).
+        spacing: mm (slice, row, column); None where it is not known, and then nothing in mm or ml is either.
 
     Raises:
         InputError: masks of different shapes, or a number that has no label.
@@ -122,7 +122,7 @@ def mask_scores(
     right = np.count_nonzero((truth == prediction) & known)
     accuracy = right / np.count_nonzero(known) if known.any() else np.nan
     unknown = None if known.all() else known
-    ml = float(np.prod(spacing)) / 1000
+    ml = float(np.prod(spacing)) / 1000 if spacing else np.nan
     return MaskScores(
         float(accuracy),
         {
@@ -165,13 +165,17 @@ def summarise(scores: Iterable[MaskScores], patients: Iterable[str | int] | None
 
 
 def _score(
-    truth: np.ndarray, prediction: np.ndarray, spacing: tuple[float, float, float], known: np.ndarray | None, ml: float
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    spacing: tuple[float, float, float] | None,
+    known: np.ndarray | None,
+    ml: float,
 ) -> LabelScore:
     true, predicted = int(np.count_nonzero(truth)), int(np.count_nonzero(prediction))
     dice = hausdorff = mean = np.nan
     if true or predicted:
         dice = 2 * np.count_nonzero(truth & prediction) / (true + predicted)
-    if true and predicted:
+    if true and predicted and spacing:
         both_ways = surface_distances(truth, prediction, spacing, known)
         if len(both_ways[0]):
             hausdorff = max(np.percentile(one, 95) for one in both_ways)

@@ -31,7 +31,12 @@ class Ensemble:
     facts: dict[str, Any]
 
     def predict(self, scan: Scan, progress: bool = False) -> Diagnosis:
-        """Diagnoses a scan; see `System.predict`.
+        """Diagnoses a scan and, where it is called what `then` names, outlines its infection; see `System.predict`."""
+        # The members share what follows, and it follows once.
+        return next(iter(self.members.values())).follow_up(self.diagnose(scan, progress), progress)
+
+    def diagnose(self, scan: Scan, progress: bool = False) -> Diagnosis:
+        """The diagnosis alone.
 
         Slices, their probabilities and the lesion map are means where all members read the same boxes of the same
         slices, and otherwise those of the first member.
@@ -39,7 +44,9 @@ class Ensemble:
         by_name, cropped = {}, {}
         for name, member in self.members.items():
             settings = member.config
-            alike = settings.crop, settings.selection, settings.eight_bit, member.finder and member.finder.hash
+            # White outside the lungs is brighter than every window of the member.
+            window = settings.window if settings.crop.outside == "white" else None
+            alike = settings.crop, window, settings.selection, settings.eight_bit, member.finder and member.finder.hash
             by_name[name] = member.diagnose(scan, progress, cropped.get(alike))
             cropped[alike] = by_name[name].slices
         found = list(by_name.values())
@@ -53,7 +60,7 @@ class Ensemble:
         )
         pooled = found if same else [first]
         maps = [one.small_map for one in pooled]
-        joined = replace(
+        return replace(
             first,
             label=self.config.labels[self.config.decide(mean)],
             by_window=by_window,
@@ -65,8 +72,6 @@ class Ensemble:
             bundle=self.facts,
             timings={name: sum(one.timings[name] for one in found) for name in first.timings},
         )
-        # All members come from one config, and what follows a diagnosis follows once.
-        return next(iter(self.members.values())).follow_up(joined, progress)
 
 
 def write_ensemble(
@@ -97,9 +102,9 @@ def write_ensemble(
     for name, config in configs.items():
         if not (bundles[name] / "slice.keras").is_file():
             raise InputError(f"{bundles[name]} is no single system; take its members.")
-        if (config.labels, config.window.predict) != (first.labels, first.window.predict):
+        if _shared(config) != _shared(first):
             raise InputError(
-                f"members share labels and windows: {', '.join(first.labels)} at {first.window.predict}. "
+                f"members share labels, windows and `then`: {', '.join(first.labels)} at {first.window.predict}. "
                 f"Received: {', '.join(config.labels)} at {config.window.predict} in {bundles[name]}"
             )
     partial = ensemble.with_name(f".{ensemble.name}.partial")
@@ -127,6 +132,10 @@ def write_ensemble(
     (partial / "bundle.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     (partial / "card.md").write_text(card, encoding="utf-8")
     partial.rename(ensemble)
+
+
+def _shared(config: Config) -> tuple:
+    return config.labels, config.window.predict, config.then
 
 
 def mean_rows(config: Config, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

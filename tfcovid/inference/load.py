@@ -45,14 +45,17 @@ def load_segmenter(bundle: str | Path) -> SegmentationSystem:
         InputError: as `load`, or a system without a segmenter.
     """
     folder = find_bundle(bundle)
-    if not is_segmenter(folder):
-        if not (folder / THEN / "bundle.json").is_file():
+    loaded = _load(folder)
+    if isinstance(loaded, Ensemble):
+        loaded = next(iter(loaded.members.values()))
+    if isinstance(loaded, System):
+        if loaded.then is None:
             raise InputError(
                 f"{bundle} is no segmenter, and the bundle of a system that goes on to none. `tfcovid train` makes one "
                 "from a config with `task: segment`, or with a section `then`."
             )
-        folder = folder / THEN
-    return _with_finder(_load(folder))
+        return loaded.then
+    return _with_finder(loaded)
 
 
 def lung_finder(config: Config, parts: Mapping[str, Path] | None = None) -> SegmentationSystem | None:
@@ -116,13 +119,14 @@ def _system(bundle: Path, config: Config, facts: dict[str, Any]) -> System:
             f"{bundle}: damaged bundle: {len(config.labels)} labels in config.yaml for a network of {classes} classes; "
             "copy or train it again."
         )
-    then = _with_finder(_load(bundle / THEN)) if config.then else None
-    return System(config, slice_network, patient, facts, lung_finder(config, {LUNGS: bundle / LUNGS}), then)
+    finder = lung_finder(config, {LUNGS: bundle / LUNGS})
+    then = _with_finder(_load(bundle / THEN), finder) if config.then else None
+    return System(config, slice_network, patient, facts, finder, then)
 
 
-def _with_finder(segmenter: SegmentationSystem) -> SegmentationSystem:
-    if not set(segmenter.config.labels) & {LUNG, LEFT} and LUNGS in shipped_bundles():
-        segmenter.finder = _shipped_lungs()
+def _with_finder(segmenter: SegmentationSystem, finder: SegmentationSystem | None = None) -> SegmentationSystem:
+    if not set(segmenter.config.labels) & {LUNG, LEFT}:
+        segmenter.finder = finder or (_shipped_lungs() if LUNGS in shipped_bundles() else None)
     return segmenter
 
 

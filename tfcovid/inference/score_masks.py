@@ -71,7 +71,7 @@ def _scored(segmenter: SegmentationSystem, entry: Entry, allow: Sequence[str], c
             scan.spacing,
             known=truth != UNLABELLED,
         )
-    return Scored(entry, mask_scores(truth, found, labels, scan.spacing), scan, truth, found, by_clicks)
+    return Scored(entry, mask_scores(truth, found, labels, scan.known_spacing), scan, truth, found, by_clicks)
 
 
 def _numbered(segmentation: Segmentation, labels: Sequence[str]) -> np.ndarray:

@@ -34,6 +34,7 @@ class Segmentation:
         infection: `(slices, height, width)` bool; None where the segmenter does not outline it.
         clicks: that were answered.
         timings: seconds by step.
+        lungs_by: name and hash of what outlined the lungs, where that was another segmenter.
     """
 
     scan: Scan
@@ -43,6 +44,7 @@ class Segmentation:
     settings: dict[str, Any]
     bundle: dict[str, Any]
     timings: dict[str, float]
+    lungs_by: dict[str, str] | None = None
 
     def __repr__(self) -> str:
         outlined = [name for name in MASK_LABELS[1:] if (self.masks == MASK_LABELS.index(name)).any()]
@@ -69,7 +71,7 @@ class Segmentation:
     def severity(self) -> dict[str, Any]:
         """Volumes of lungs and infection, share of each lung involved, every lesion; see `severity`.
 
-        Volumes are None where a scan does not say how large a voxel is.
+        Volumes are None where a scan does not say how large a voxel is, and those of lungs where nothing outlined them.
         """
         nothing = np.zeros(self.scan.voxels.shape, np.uint8)
         infection = nothing.astype(bool) if self.infection is None else self.infection
@@ -78,9 +80,10 @@ class Segmentation:
             for row in found["regions"]:
                 row |= {"infection_ml": None, "involved_percent": None}
             found |= {"infection_ml": None, "lesion_count": None}
-        if any(finding.name == "no-spacing" for finding in self.scan.findings):
-            found = _without_volumes(found)
-        return found
+        if self.sides is None:
+            for row in found["regions"]:
+                row |= {"volume_ml": None, "infection_ml": None, "involved_percent": None}
+        return found if self.scan.known_spacing else _without_volumes(found)
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -100,6 +103,7 @@ class Segmentation:
             "clicks": self._clicks(),
             "scan": scan_facts(self.scan),
             "bundle": self.bundle,
+            "lungs_by": self.lungs_by,
             "settings": self.settings,
             "versions": versions(),
             "timings_s": {name: round(seconds, 3) for name, seconds in self.timings.items()},

@@ -17,6 +17,7 @@ from keras import layers
 from tfcovid.config import Segmenter
 from tfcovid.config.segmenter import INFECTION, LEFT, LUNG, RIGHT
 from tfcovid.data.network_slices import scan_hu
+from tfcovid.data.prepare_volumes import require_spacing
 from tfcovid.errors import InputError
 from tfcovid.inference.clicks import Clicks
 from tfcovid.inference.segmentation import Segmentation
@@ -39,12 +40,14 @@ class SegmentationSystem:
     Attributes:
         network: from slices or volumes in [0, 1] to probabilities, see `tfcovid.networks`.
         finder: finds the lungs, where the labels of this one have none.
+        windows: of a scan that the network sees at a time; None for 4 where there is a GPU, and else 1.
     """
 
     config: Segmenter
     network: keras.Model
     facts: dict[str, Any]
     finder: "SegmentationSystem | None" = None
+    windows: int | None = None
     _model: keras.Model = field(init=False, repr=False)
     _lock: Lock = field(init=False, repr=False, default_factory=Lock)
 
@@ -68,6 +71,7 @@ class SegmentationSystem:
         """
         started = perf_counter()
         hu = scan_hu(scan, self.config)
+        require_spacing(scan, self.config)
         if not (hu > _BODY_HU).any():
             raise InputError(f"this scan shows nothing but air, up to {int(hu.max())} HU: look at how it was exported.")
         if clicks is not None and clicks.count:
@@ -81,9 +85,11 @@ class SegmentationSystem:
         outlined = perf_counter()
         names = self.config.labels
         infection = found == names.index(INFECTION) if INFECTION in names else None
+        lungs_by = None
         if set(names) & {LUNG, LEFT}:
             sides = self._sides(found, scan.spacing)
         elif self.finder:
+            lungs_by = {"name": self.finder.config.name, "hash": self.finder.hash}
             sides = split_lungs(self.finder.lungs(hu, scan.spacing), scan.spacing)
         else:
             sides = None
@@ -95,6 +101,7 @@ class SegmentationSystem:
             settings=self.config.model_dump(mode="json"),
             bundle=self.facts,
             timings={"segment": outlined - started, "lungs": perf_counter() - outlined},
+            lungs_by=lungs_by,
         )
 
     def lungs(self, hu: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
@@ -163,6 +170,7 @@ class SegmentationSystem:
             len(self.config.labels),
             inner=inner,
             overlap=settings.overlap,
+            batch=self.windows or (4 if keras.distribution.list_devices("gpu") else 1),
             progress=progress,
         )
         return (one[0] for one in interpolated(slabs, len(volume), hu.shape))

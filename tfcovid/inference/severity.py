@@ -44,7 +44,8 @@ def severity(lungs: np.ndarray, infection: np.ndarray, spacing: tuple[float, flo
         )
     ml = float(np.prod(spacing)) / 1000
     sides = _with_infection(lungs, infection, spacing)
-    volume = np.bincount(sides.ravel(), minlength=3)[1:3]
+    # Slice by slice: counting copies to 64 bits.
+    volume = sum(np.bincount(one.ravel(), minlength=3) for one in sides)[1:3]
     infected = np.bincount(sides[infection], minlength=3)[1:3]
     regions = [
         {

@@ -120,7 +120,7 @@ def _outputs(volume, window, inner, run, channels, batches, batch, value) -> Ite
         starts = np.array([[place.start for place in axes] for axes in places], np.int32) - margin.astype(np.int32)
         starts = np.pad(starts, ((0, batch - len(places)), (0, 0)), "edge")
         windows = np.stack([_cut(volume, start, window, value) for start in starts])
-        # On an accelerator, run returns before it is done: what came before is added up meanwhile.
+        # Where run returns before it is done, what came before is added up meanwhile.
         ahead = run(windows, starts)
         if tuple(ahead.shape) != (batch, *inner, channels):
             raise ValueError(f"run gives {(batch, *inner, channels)}. Received: {tuple(ahead.shape)}")

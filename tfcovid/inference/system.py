@@ -95,8 +95,9 @@ class System:
             return diagnosis
         try:
             segmentation = self.then.segment(diagnosis.scan, progress=progress)
-        except InputError as error:  # 8-bit slices, say, which the segmenter may not read: the diagnosis stands
-            return replace(diagnosis, not_segmented=str(error))
+        except Exception as error:  # 8-bit slices, say, which the segmenter may not read: the diagnosis stands
+            reason = str(error) if isinstance(error, InputError) else f"unexpected {error!r}"
+            return replace(diagnosis, not_segmented=reason)
         timings = {**diagnosis.timings, "segmentation": sum(segmentation.timings.values())}
         return replace(diagnosis, segmentation=segmentation, timings=timings)
 

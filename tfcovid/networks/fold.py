@@ -23,8 +23,7 @@ def fold(network: keras.Model) -> keras.Model:
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         if layer.name in norms:
             return layers.Activation("linear", name=layer.name, dtype=layer.dtype_policy)
-        if _has_one_slope(layer):
-            slope = float(keras.ops.convert_to_numpy(layer.alpha).item())
+        if (slope := _slope(layer)) is not None:
             return layers.LeakyReLU(slope, name=layer.name, dtype=layer.dtype_policy)
         config = layer.get_config()
         return type(layer).from_config(config | {"use_bias": True} if layer.name in folded else config)
@@ -61,8 +60,12 @@ def _stands_once(layer: keras.layers.Layer, network: keras.Model) -> bool:
     return not any(layer.output is output for output in network.outputs)
 
 
-def _has_one_slope(layer: keras.layers.Layer) -> bool:
-    return isinstance(layer, layers.PReLU) and all(side == 1 for side in layer.alpha.shape)
+def _slope(layer: keras.layers.Layer) -> float | None:
+    """Of a PReLU that has one for all, and not a negative one, which no leaky ReLU of Keras has."""
+    if not isinstance(layer, layers.PReLU) or any(side != 1 for side in layer.alpha.shape):
+        return None
+    slope = float(keras.ops.convert_to_numpy(layer.alpha).item())
+    return slope if slope >= 0 else None
 
 
 def _scaled(convolution: keras.layers.Layer, norm: keras.layers.Layer) -> list[np.ndarray]:

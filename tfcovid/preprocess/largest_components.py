@@ -29,7 +29,8 @@ def largest_components(lungs: np.ndarray, *, share: float = 0.05) -> np.ndarray:
     box = bounding_box(lungs)
     number, found = ndimage.label(lungs[box])
     if found:
-        voxels = np.bincount(number.ravel())
+        # Slice by slice: counting copies to 64 bits.
+        voxels = sum(np.bincount(one.ravel(), minlength=found + 1) for one in number)
         large = voxels >= share * voxels[1:].max()
         large[0] = False
         kept[box] = large[number]

@@ -73,9 +73,11 @@ def split_lungs(lungs: np.ndarray, spacing: tuple[float, float, float]) -> np.nd
 def _columns(number: np.ndarray, found: int) -> np.ndarray:
     """`(1 + found, width)`: how many voxels of each component lie in each column; row 0 is empty."""
     width = number.shape[-1]
-    place = np.flatnonzero(number)
-    key = number.ravel()[place] * np.int64(width) + place % width
-    return np.bincount(key, minlength=(found + 1) * width).reshape(found + 1, width)
+    columns = np.zeros((found + 1) * width, np.int64)
+    for one in number:  # counting copies to 64 bits
+        place = np.flatnonzero(one)
+        columns += np.bincount(one.ravel()[place] * np.int64(width) + place % width, minlength=len(columns))
+    return columns.reshape(found + 1, width)
 
 
 def _mean_columns(columns: np.ndarray) -> np.ndarray:

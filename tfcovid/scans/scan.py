@@ -80,6 +80,11 @@ class Scan:
         return self.voxels.shape
 
     @property
+    def known_spacing(self) -> tuple[float, float, float] | None:
+        """`spacing`, or None where the files do not say and 1 mm was taken, as for images."""
+        return None if any(finding.name == "no-spacing" for finding in self.findings) else self.spacing
+
+    @property
     def hu(self) -> np.ndarray:
         """The voxels, int16 HU; InputError where they are 8-bit grey levels."""
         if self.units != "HU":

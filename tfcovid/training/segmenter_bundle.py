@@ -27,9 +27,10 @@ validation data, and for no other scanner, hospital, population or time without 
 
 {validation}
 
-Input: chest CT in Hounsfield units{eight_bit}. Preprocessing, network and seeds are in `config.yaml`; the preprocessing
-there is what `tfcovid segment` uses. Training started from {start}. Hashes of the weights: `bundle.json`; data, devices
-and times: `run.json`; learning curves: `segment_curves.png`.
+Input: chest CT in Hounsfield units{eight_bit}.
+Preprocessing, network and seeds are in `config.yaml`; the preprocessing there is what `tfcovid segment` uses. Training
+started from {start}. Hashes of the weights: `bundle.json`; data, devices and times: `run.json`; learning curves:
+`segment_curves.png`.
 """
 
 

@@ -74,14 +74,15 @@ def train(
     work = bundle.with_name(f"{bundle.name}.work")
     store = store or bundle.with_name(f"{bundle.name}.store")
     options = {"store": store, "allow": allow, "progress": progress, "strategy": strategy, "workers": workers}
+    if masks:
+        _check_apart(entries, masks)
     with clock.of("segmenters"):
         parts, without_masks = train_parts(config, entries, masks, bundle, mlflow=mlflow, **options)
     finder = lung_finder(config, parts)
     entries = [entry for entry in entries if entry.split != "test"]
     with clock.of("prepare"):
         scans, failed = prepare(config, entries, store, allow, workers, progress, finder)
-        # What a segmenter has learnt by heart is not to be cropped by it in another split.
-        check_duplicates(scans, [*held_out, *(one for one in masks or () if one.scan.exists())])
+        check_duplicates(scans, held_out)
     training = [scan for scan in scans if scan.entry.split in (None, "train")]
     val = [scan for scan in scans if scan.entry.split == "val"]
     if not any(mark >= 0 for scan in training for mark in _slice_marks(scan, config)):
@@ -170,6 +171,11 @@ def check_run(
         gone = f", such as {training[0].scan}" if training else ""
         raise InputError(f"nothing to train on: {len(training)} scan(s) to train are listed, none is there{gone}.")
     check_parts(config, entries, masks, bundle)
+
+
+def _check_apart(entries: Sequence[Entry], masks: Sequence[Entry]) -> None:
+    """What a segmenter has learnt by heart must not be cropped by it in another split: the same files are an error."""
+    check_duplicates((), [entry for entry in (*entries, *masks) if entry.scan.exists()])
 
 
 def unmarked(entries: Sequence[Entry], config: Config) -> list[Entry]:

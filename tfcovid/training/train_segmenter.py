@@ -76,14 +76,20 @@ def train_segmenter(
             f"nothing to train on: no readable scan with masks; {len(failed)} left out"
             f"{', the first because: ' + failed[0][1] if failed else ''}."
         )
-    data = _data_hash(scans)
+    drawn, replicas = len(training) * config.training.samples, devices.num_replicas_in_sync if devices else 1
+    if drawn < config.training.batch and drawn % replicas:
+        raise InputError(
+            f"training.batch: there are only {drawn} samples, which {replicas} devices cannot share; change "
+            "training.samples or batch, or train on one device."
+        )
+    data, start = _data_hash(scans), config.network.weights
+    start = content_hash(Path(start)) if start and Path(start).is_file() else None
     if keep and bundle.exists():
         there = json.loads((bundle / "run.json").read_text(encoding="utf-8"))
-        if (there["config"], there["data_sha256"]) != (portable(config).model_dump(mode="json"), data):
+        wanted = portable(config).model_dump(mode="json"), data, start
+        if (there["config"], there["data_sha256"], there["start_sha256"]) != wanted:
             raise InputError(f"{bundle} was trained with another config or on other data; delete it to train it anew.")
         return bundle, failed
-    start = config.network.weights
-    start = content_hash(Path(start)) if start and Path(start).is_file() else None
     same_work(work, {"config": config.model_dump(mode="json"), "data": data, "start": start})
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -115,6 +121,7 @@ def train_segmenter(
         "started": clock.started,
         "config": portable(config).model_dump(mode="json"),
         "data_sha256": data,
+        "start_sha256": start,
         "versions": versions(),
         "device": devices_used(strategy, devices),
         "seeds": {"seed": config.seed},
@@ -143,7 +150,7 @@ def check_segmenter_run(config: Segmenter, entries: Sequence[Entry], bundle: Pat
 def _scores(system: SegmentationSystem, scan: PreparedVolume) -> MaskScores:
     """How well a scan of the store is outlined, on its working grid and without clicks."""
     found = system.masks(np.load(scan.ct), scan.spacing)
-    return mask_scores(np.load(scan.labels), found, system.config.labels, scan.spacing)
+    return mask_scores(np.load(scan.labels), found, system.config.labels, scan.known_spacing)
 
 
 def _data_hash(scans: Sequence[PreparedVolume]) -> str:

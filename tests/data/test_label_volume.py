@@ -155,3 +155,9 @@ def test_drawn_masks_of_real_slices_have_no_grey_rim():
         scan = read_scan(entry.scan)
         drawn = read_scan(entry.lungs).voxels
         np.testing.assert_array_equal(label_volume(scan, entry, LUNG), drawn > 127)
+
+
+def test_255_beside_nothing_is_a_lung_and_in_lesions_a_place_where_nobody_looked(ct, write):
+    drawn = write("drawn", mask(0, 255, 255))
+    np.testing.assert_array_equal(seen(ct, lungs=drawn), mask(0, 1, 1))
+    np.testing.assert_array_equal(seen(ct, lesions=drawn, labels=("background", "infection")), mask(0, 255, 255))

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from tfcovid.errors import InputError
 from tfcovid.inference import Clicks, SegmentationSystem, load_segmenter, lung_finder
 from tfcovid.inference.segmentation_system import inference_graph
 from tfcovid.scans import Scan, read_scan
+from tfcovid.scans.finding import found as finding
 
 _FRESH = """
 import sys
@@ -166,3 +168,26 @@ def test_a_segmenters_bundle_makes_no_diagnosis_and_says_so(lungs_bundle):
         load(lungs_bundle)
     facts = json.loads((lungs_bundle / "bundle.json").read_text())
     assert facts["kind"] == "segmenter" and facts["labels"] == ["background", "lung"]
+
+
+def test_a_segmenter_that_works_in_mm_refuses_a_scan_without_them(infection_outliner, lung_outliner, chest):
+    scan = replace(chest(), findings=(finding("no-spacing", "Nobody says how large a pixel is."),))
+    with pytest.raises(InputError, match="tiny_infection works in mm, and this scan does not say how large a voxel is"):
+        infection_outliner.segment(scan)
+    assert [row["volume_ml"] for row in lung_outliner.segment(scan).table] == [None] * 3
+
+
+def test_what_was_not_outlined_has_no_volume_and_what_outlined_lungs_is_named(infection_outliner, lung_outliner, chest):
+    alone = infection_outliner.segment(chest())
+    assert [row["volume_ml"] for row in alone.table] == [None] * 3 and alone.summary["lungs_by"] is None
+    together = replace(infection_outliner, finder=lung_outliner).segment(chest())
+    assert together.summary["lungs_by"] == {"name": "tiny_lungs", "hash": lung_outliner.hash}
+    assert together.table[0]["volume_ml"] > 0
+
+
+def test_windows_at_a_time_change_nothing(infection_outliner, chest):
+    clicks = Clicks(positive=[(4, 20, 16)])
+    expected = infection_outliner.masks(chest().hu, (5.0, 2.0, 2.0), clicks)
+    found = replace(infection_outliner, windows=3).masks(chest().hu, (5.0, 2.0, 2.0), clicks)
+    np.testing.assert_array_equal(found, expected)
+    assert expected.any()

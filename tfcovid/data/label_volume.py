@@ -44,7 +44,7 @@ def label_volume(scan: Scan, entry: Entry, labels: Sequence[str]) -> np.ndarray:
     for column, path in needed_masks(entry, labels).items():
         mask = _mask_of(scan, path, column)
         # Nobody's chest has unlabelled voxels and not a single one of lung.
-        inside, unknown = _inside(mask.voxels, drawn=mask.units == "8-bit" or column == "lungs")
+        inside, unknown = _inside(mask.voxels, drawn=not _placed(mask) or column == "lungs")
         if column == "lesions":
             result[inside] = labels.index(INFECTION)
         elif LUNG in labels:
@@ -88,9 +88,14 @@ def _mask_of(scan: Scan, path: Path, column: str) -> Scan:
     return mask
 
 
+def _placed(scan: Scan) -> bool:
+    """Whether a file says where in the patient it lies; pictures do not."""
+    return not any(finding.name == "no-orientation" for finding in scan.findings)
+
+
 def _off(scan: Scan, mask: Scan) -> str | None:
     """How a mask lies beside its scan, None where each of its voxels is the scan's."""
-    placed = [not any(finding.name == "no-orientation" for finding in one.findings) for one in (scan, mask)]
+    placed = [_placed(one) for one in (scan, mask)]
     if placed == [False, False]:
         return None  # two images, which say nothing of their place
     if not all(placed):

@@ -86,13 +86,8 @@ def prepare(
     Returns:
         The prepared scans in the order of `entries`, and the scans that could not be read with the reason.
     """
-    store = Path(store)
-    store.mkdir(parents=True, exist_ok=True)
     check_names(allow)
-    for left_over in store.glob(".partial-*"):
-        # Not the younger ones: another run may share the store.
-        if time() - left_over.stat().st_mtime > _ABANDONED:
-            left_over.unlink(missing_ok=True)
+    store = open_store(store)
     shards = _shards(entries)
     work = partial(_prepare_shard, Cropping(config, tuple(allow), finder), store)
     outcomes = _in_parallel(work, [[entries[n] for n in shard] for shard in shards], workers_or_default(workers))
@@ -101,6 +96,17 @@ def prepare(
     done = [results[n] for n in range(len(entries)) if isinstance(results[n], Prepared)]
     failed = [(entry, results[n]) for n, entry in enumerate(entries) if isinstance(results[n], str)]
     return done, failed
+
+
+def open_store(store: str | Path) -> Path:
+    """The folder of a store, made where it is missing, without what stopped runs left unfinished."""
+    store = Path(store)
+    store.mkdir(parents=True, exist_ok=True)
+    for left_over in store.glob(".partial-*"):
+        # Not the younger ones: another run may share the store.
+        if time() - left_over.stat().st_mtime > _ABANDONED:
+            left_over.unlink(missing_ok=True)
+    return store
 
 
 def read_slices(scan: Prepared, size: tuple[int, int]) -> np.ndarray:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from time import time
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from tfcovid.config.segmenter import Segmenter
 from tfcovid.data.label_volume import UNLABELLED, label_volume, needed_masks
 from tfcovid.data.manifest import Entry
 from tfcovid.data.network_slices import scan_hu
-from tfcovid.data.prepare import _ABANDONED, _hash, _hashed, _in_parallel, workers_or_default
+from tfcovid.data.prepare import _hash, _hashed, _in_parallel, open_store, workers_or_default
 from tfcovid.errors import InputError
 from tfcovid.into_place import into_place
 from tfcovid.preprocess import crop_resize, resample
@@ -86,13 +85,8 @@ def prepare_volumes(
         The prepared scans in the order of `entries`, and those that could not be read, or whose masks could not,
         with the reason.
     """
-    store = Path(store)
-    store.mkdir(parents=True, exist_ok=True)
     check_names(allow)
-    for left_over in store.glob(".partial-*"):
-        # Not the younger ones: another run may share the store.
-        if time() - left_over.stat().st_mtime > _ABANDONED:
-            left_over.unlink(missing_ok=True)
+    store = open_store(store)
     work = partial(_prepared, segmenter, store, allow)
     outcomes = _in_parallel(work, [[entry] for entry in entries], workers_or_default(workers))
     results = dict(with_progress(outcomes, len(entries), "Preparing scans", progress))

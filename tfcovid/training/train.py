@@ -20,6 +20,7 @@ from tfcovid.inference import System, lung_finder
 from tfcovid.progress import with_progress
 from tfcovid.training.bundle import portable, write_bundle
 from tfcovid.training.check_duplicates import check_duplicates
+from tfcovid.training.check_free import check_free
 from tfcovid.training.clock import Clock
 from tfcovid.training.log_mlflow import log_mlflow
 from tfcovid.training.patient_stage import train_patients
@@ -142,10 +143,7 @@ def check_run(
     masks: Sequence[Entry] | None = None,
 ) -> None:
     """Raises an InputError for what `train` would stop at before it reads a scan."""
-    if bundle.exists() and not (bundle / "bundle.json").is_file():
-        raise InputError(f"{bundle} is there and is no bundle; choose another name.")
-    if bundle.exists() and not overwrite:
-        raise InputError(f"{bundle} is there already; overwrite it on purpose or choose another name.")
+    check_free(bundle, overwrite)
     check_splits(entries)
     used = [entry for entry in entries if entry.split != "test"]
     unknown = sorted({entry.label for entry in used} - set(config.labels))

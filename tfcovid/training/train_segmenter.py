@@ -22,6 +22,7 @@ from tfcovid.inference.segmentation_system import SegmentationSystem
 from tfcovid.progress import with_progress
 from tfcovid.training.bundle import portable
 from tfcovid.training.check_duplicates import check_duplicates
+from tfcovid.training.check_free import check_free
 from tfcovid.training.clock import Clock
 from tfcovid.training.log_mlflow import log_mlflow
 from tfcovid.training.same_work import same_work
@@ -134,10 +135,7 @@ def train_segmenter(
 
 def check_segmenter_run(config: Segmenter, entries: Sequence[Entry], bundle: Path, overwrite: bool = False) -> None:
     """Raises an InputError for what `train_segmenter` would stop at before it reads a scan."""
-    if bundle.exists() and not (bundle / "bundle.json").is_file():
-        raise InputError(f"{bundle} is there and is no bundle; choose another name.")
-    if bundle.exists() and not overwrite:
-        raise InputError(f"{bundle} is there already; overwrite it on purpose or choose another name.")
+    check_free(bundle, overwrite)
     check_splits(entries)
     training = [entry for entry in entries if entry.split in (None, "train")]
     if not any(entry.scan.exists() for entry in training):

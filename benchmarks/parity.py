@@ -47,7 +47,7 @@ def main() -> None:
 
 def _reporting_tests() -> list[str]:
     found = []
-    for room in ("layers", "losses", "metrics", "networks"):
+    for room in ("layers", "losses", "metrics", "networks", "inference", "evaluation"):
         for path in sorted((ROOT / "tests" / room).rglob("test_*.py")):
             for node in ast.parse(path.read_text(encoding="utf-8")).body:
                 if isinstance(node, ast.FunctionDef) and _REPORTS.search(ast.unparse(node)):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from tests.parity import report
 from tfcovid.errors import InputError
 from tfcovid.evaluation.mask_scores import LabelScore, MaskScores, mask_scores, summarise
 
@@ -60,6 +61,8 @@ def test_distances_are_monais():
         warnings.simplefilter("ignore")
         hausdorff = metrics.compute_hausdorff_distance(a, b, include_background=True, percentile=95, spacing=MM)
         mean = metrics.compute_average_surface_distance(a, b, include_background=True, symmetric=True, spacing=MM)
+    report("Hausdorff 95 %, mm", "MONAI compute_hausdorff_distance", [lung.hausdorff95_mm], [float(hausdorff)])
+    report("surface distance, mm", "MONAI compute_average_surface_distance", [lung.surface_distance_mm], [float(mean)])
     # MONAI takes percentiles in single precision.
     assert lung.hausdorff95_mm == pytest.approx(float(hausdorff), rel=1e-5)
     assert lung.surface_distance_mm == pytest.approx(float(mean), rel=1e-6)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import uniform_filter
 
+from tests.parity import report
 from tfcovid.inference.sliding_window import sliding_window
 
 VALUE = -1024
@@ -95,7 +96,9 @@ def test_it_equals_monai(shape):
         cval=VALUE,
     )
     ours = np.concatenate(list(sliding_window(volume, (8, 8, 8), run, 2, sigma=0.25, batch=4)))
-    np.testing.assert_allclose(ours, np.moveaxis(theirs[0].numpy(), 0, -1), atol=1e-5)
+    theirs = np.moveaxis(theirs[0].numpy(), 0, -1)
+    report("sliding_window, sigma 0.25", "MONAI sliding_window_inference", ours, theirs)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 def test_every_batch_is_full_and_knows_where_its_windows_begin():

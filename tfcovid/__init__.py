@@ -1,9 +1,10 @@
-"""Chest CT in; a diagnosis, a lesion map and a report out. Research use only.
+"""Chest CT in; a diagnosis, masks of lungs and lesions, and a report out. Research use only.
 
 >>> import tfcovid
 >>> scan = tfcovid.read_scan("a folder of DICOM")
 >>> diagnosis = tfcovid.load("a bundle").predict(scan)
 >>> diagnosis.plot("figure.png")
+>>> tfcovid.load_segmenter("lungs").segment(scan).save("masks")
 """
 
 from importlib import import_module
@@ -17,8 +18,11 @@ _PUBLIC = {
     "Scan": "tfcovid.scans",
     "read_scan": "tfcovid.scans",
     "write_nifti": "tfcovid.scans",
+    "Clicks": "tfcovid.inference",
     "Diagnosis": "tfcovid.inference",
+    "Segmentation": "tfcovid.inference",
     "load": "tfcovid.inference",
+    "load_segmenter": "tfcovid.inference",
 }
 __all__ = sorted(_PUBLIC)
 

@@ -73,7 +73,7 @@ def test_one_scan_is_outlined_into_the_folder(run, lungs_bundle, held_out, tmp_p
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
     found = json.loads((tmp_path / "out" / "segmentation.json").read_text())
     both = found["regions"][2]
-    assert f"both lungs   {both['volume_ml']:.1f} ml, infection unknown, unknown" in result.stdout
+    assert f"both lungs   {both['volume_ml']:.1f} ml\n" in result.stdout
     assert "Research use only" in result.stdout and "too-few-slices" in result.stderr
     again = run("segment", lungs_bundle, held_out, "-o", tmp_path / "out")
     assert again.exit_code == 2 and "pass --overwrite" in again.stderr

@@ -112,10 +112,11 @@ def segment(
     if segmentation.sides is not None and not segmentation.sides.any():
         click.echo("no lungs found in this scan: look at the figure", err=True)
     for row in segmentation.table:
-        click.echo(
-            f"{row['region']:12} {_figure(row['volume_ml'], 'ml')}, infection {_figure(row['infection_ml'], 'ml')}, "
-            f"{_figure(row['involved_percent'], '%')}"
-        )
+        infection = ""
+        if segmentation.infection is not None:
+            share = _figure(row["involved_percent"], "% of it")
+            infection = f", infection {_figure(row['infection_ml'], 'ml')}, {share}"
+        click.echo(f"{row['region']:12} {_figure(row['volume_ml'], 'ml')}{infection}")
     click.echo(f"{output / 'figure.png'}\n{output / 'scroll.html'}\n{segmentation.notice}")
 
 
@@ -160,8 +161,9 @@ def _many(segmenter, folder: Path, count: int, output: Path, allow, overwrite) -
     for number, outcome in enumerate(segment_folder(segmenter, folder, output, allow, overwrite), 1):
         if outcome.summary:
             both = outcome.summary["regions"][-1]
-            figures = f"{_figure(both['volume_ml'], 'ml')}, {_figure(both['involved_percent'], '%')} involved"
-            click.echo(f"{number}/{count} {outcome.name}: lungs {figures}")
+            share = both["involved_percent"]
+            involved = "" if share is None else f", {share:.1f} % involved"
+            click.echo(f"{number}/{count} {outcome.name}: lungs {_figure(both['volume_ml'], 'ml')}{involved}")
             for finding in outcome.summary["scan"]["findings"]:
                 click.echo(f"  {finding['severity']} {finding['name']}: {finding['seen']}")
         else:

@@ -127,7 +127,7 @@ class Segmentation:
         Args:
             path: a PNG to write; without it the matplotlib figure is returned.
         """
-        figure = draw_masks(self.scan, self.masks, self._outlined, notice=self.notice)
+        figure = draw_masks(self.scan, self.masks, self._outlined, title=self.settings["name"], notice=self.notice)
         if path is None:
             return figure
         figure.savefig(path)

@@ -136,3 +136,43 @@ def test_patience_needs_a_split_to_lose_it_with(tiny_lungs, outlined, tmp_path):
     with pytest.raises(InputError, match="no split val to lose patience with"):
         train_segmenter(impatient, [entry for entry in outlined if entry.split != "val"], tmp_path / "b")
     assert not list(tmp_path.iterdir())
+
+
+_TWO_DEVICES = """
+import sys
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+from tfcovid.config import Segmenter
+from tfcovid.data import read_manifest
+from tfcovid.training import train_segmenter
+
+folder, manifest, *segmenters = sys.argv[1:]
+for n, text in enumerate(segmenters):
+    for strategy in ("one", "mirrored"):
+        config, bundle = Segmenter.model_validate_json(text), f"{folder}/{n}-{strategy}"
+        train_segmenter(config, read_manifest(manifest), bundle, f"{folder}/store", strategy=strategy)
+"""
+
+
+@pytest.mark.slow
+def test_segmenters_train_on_two_devices_one_after_the_other(tiny_infection, tiny_lungs, outlined, tmp_path):
+    """In one process, as the parts of a system; without clicks, which every device would draw for itself."""
+    network = tiny_infection.network.model_copy(update={"guidance": None})
+    segmenters = [tiny_infection.model_copy(update={"network": network}), tiny_lungs]
+    write_manifest(outlined, tmp_path / "manifest.csv")
+    words = [one.model_dump_json() for one in segmenters]
+    done = subprocess.run(
+        [sys.executable, "-c", _TWO_DEVICES, tmp_path, tmp_path / "manifest.csv", *words],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    for n in range(2):
+        one, two = (
+            np.genfromtxt(tmp_path / f"{n}-{name}" / "segment_log.csv", delimiter=",", names=True)["loss"]
+            for name in ("one", "mirrored")
+        )
+        # At the bottom of so small a U-Net a norm sees four pixels, and rounding there goes a long way.
+        np.testing.assert_allclose(one, two, rtol=3e-2)

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import tensorflow as tf
@@ -32,7 +33,14 @@ def make_strategy(name: str = "auto", batches: Sequence[int] = ()) -> tf.distrib
                 f"a batch is shared out evenly over {len(devices)} devices: {nearest} would do, or --strategy one. "
                 f"Received: batch {batch}"
             )
-    return tf.distribute.MirroredStrategy(devices)
+    return _mirrored(tuple(devices))
+
+
+@cache
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
+    # One for all trainings of a process: a second one would number its collective operations from the start again,
+    # and TensorFlow still knows those of the first, with other shapes.
+    return tf.distribute.MirroredStrategy(list(devices))
 
 
 def devices_used(strategy: str, devices: tf.distribute.Strategy | None) -> dict[str, Any]:

@@ -68,11 +68,12 @@ class _Lazy(click.Group):
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="tfcovid")
 def main() -> None:
-    """Chest CT in; a diagnosis, a lesion map and a report out. RESEARCH USE ONLY.
+    """Chest CT in; a diagnosis, masks of lungs and lesions, and a report out. RESEARCH USE ONLY.
 
     \b
     A first look, on synthetic scans:      tfcovid demo
     Your own scan with the demo's bundle:  tfcovid demo --scan FOLDER_OF_DICOM
+    The lungs in your own scan:            tfcovid segment lungs FOLDER_OF_DICOM -o out
     Your own system:                       tfcovid index CLASS_FOLDERS -o manifest.csv
                                            tfcovid train m3lung manifest.csv -o bundle
                                            tfcovid predict bundle FOLDER_OF_DICOM -o out

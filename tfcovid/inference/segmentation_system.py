@@ -134,12 +134,13 @@ class SegmentationSystem:
     def _by_slices(self, hu: np.ndarray, progress: bool) -> Iterator[np.ndarray]:
         """`(height, width, labels)` of each slice."""
         size, whole = self.config.network.size, np.array([[0, 0, *hu.shape[1:]]], np.int32)
-        starts = range(0, len(hu), _BATCH)
+        count = min(_BATCH, len(hu))  # a single picture is not worth eight
+        starts = range(0, len(hu), count)
         for start in with_progress(starts, len(starts), "Outlining slices", progress):
-            batch = hu[start : start + _BATCH]
+            batch = hu[start : start + count]
             small = crop_resize(batch, np.repeat(whole, len(batch), axis=0), size)
             # Filled up, so that the network is traced once and not again for the last few slices.
-            filled = np.pad(small, [(0, _BATCH - len(batch)), (0, 0), (0, 0)], mode="edge")
+            filled = np.pad(small, [(0, count - len(batch)), (0, 0), (0, 0)], mode="edge")
             for one in self._run(filled[..., None])[: len(batch)]:
                 yield cv2.resize(one, hu.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
 

@@ -61,9 +61,6 @@ class Spread:
     std: float
     patients: int
 
-    def __str__(self) -> str:
-        return f"{self.mean:.3f} +- {self.std:.3f} ({self.patients})"
-
 
 @dataclass(frozen=True)
 class MaskSummary:
@@ -74,22 +71,6 @@ class MaskSummary:
     voxel_accuracy: Spread
     labels: dict[str, dict[str, Spread]]
     cases: dict[str, dict[str, int]]
-
-    def __str__(self) -> str:
-        lines = [f"{self.scans} scans of {self.patients} patients, voxel accuracy {self.voxel_accuracy}"]
-        for name, found in self.labels.items():
-            figures = ", ".join(
-                f"{title} {found[key]}"
-                for title, key in (
-                    ("Dice", "dice"),
-                    ("Hausdorff 95 % mm", "hausdorff95_mm"),
-                    ("surface distance mm", "surface_distance_mm"),
-                    ("volume error %", "volume_error_percent"),
-                )
-            )
-            empty = [f"{case}: {count}" for case, count in self.cases[name].items() if case != "both" and count]
-            lines.append(f"  {name:10} {figures}" + (f"; {', '.join(empty)}" if empty else ""))
-        return "\n".join(lines)
 
 
 def mask_scores(

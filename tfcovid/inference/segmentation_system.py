@@ -60,11 +60,14 @@ class SegmentationSystem:
         shaping = self.config.model_dump(mode="json", include={"labels", "window", "network"})
         return hashlib.sha256(json.dumps([weights_hash(self.network), shaping]).encode()).hexdigest()[:32]
 
-    def segment(self, scan: Scan, clicks: Clicks | None = None, progress: bool = False) -> Segmentation:
+    def segment(
+        self, scan: Scan, clicks: Clicks | None = None, progress: bool = False, lungs: np.ndarray | None = None
+    ) -> Segmentation:
         """Outlines what the labels name, and the lungs that it lies in.
 
         Args:
             clicks: of a reader, on the infection and beside it, in voxels of the scan.
+            lungs: `(slices, height, width)` bool, what `finder` found in this scan, where it has been asked already.
 
         Raises:
             InputError: pixels the segmenter cannot read, a scan of nothing but air, or clicks where it takes none.
@@ -90,7 +93,7 @@ class SegmentationSystem:
             sides = self._sides(found, scan.spacing)
         elif self.finder:
             lungs_by = {"name": self.finder.config.name, "hash": self.finder.hash}
-            sides = split_lungs(self.finder.lungs(hu, scan.spacing), scan.spacing)
+            sides = split_lungs(self.finder.lungs(hu, scan.spacing) if lungs is None else lungs, scan.spacing)
         else:
             sides = None
         return Segmentation(

@@ -93,8 +93,11 @@ class System:
         """The diagnosis with a segmentation, where the config's `then` asks for one, or the reason why it has none."""
         if self.then is None or diagnosis.label not in self.config.then.when:
             return diagnosis
+        # What the crop found need not be found again, if it looked at every slice.
+        whole = len(diagnosis.slices.index) == len(diagnosis.scan.voxels)
+        lungs = diagnosis.lungs if whole and self.then.finder is self.finder else None
         try:
-            segmentation = self.then.segment(diagnosis.scan, progress=progress)
+            segmentation = self.then.segment(diagnosis.scan, progress=progress, lungs=lungs)
         except Exception as error:  # 8-bit slices, say, which the segmenter may not read: the diagnosis stands
             reason = str(error) if isinstance(error, InputError) else f"unexpected {error!r}"
             return replace(diagnosis, not_segmented=reason)

@@ -151,8 +151,6 @@ def test_an_ensemble_crops_and_outlines_a_scan_once(bundle, diagnosis, tmp_path,
             return plain(*words, **more)
 
         monkeypatch.setattr(kind, name, counted)
-    for member in both.members.values():
-        member.then.finder = None  # its own lungs are another matter
     found = both.predict(diagnosis.scan)
     assert counts == {"lungs": 1, "segment": 1} and found.segmentation.infection is not None
     assert found.probabilities == pytest.approx(diagnosis.probabilities)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tfcovid.config.part import Count, Part, Positive
+from tfcovid.config.part import Count, Part, Positive, Share
 from tfcovid.config.patient_nets import PatientNet
 from tfcovid.config.recipes import PatientTraining, SliceTraining
 from tfcovid.config.segmenter import LEFT, LUNG, Segmenter
@@ -101,6 +101,7 @@ class Config(Part):
     head: Literal["softmax", "sigmoid"] = "softmax"  # sigmoid: one output, the probability of the second label
     slice_net: SliceNet
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5  # of two labels, the second is called from here on
+    refer_below: Share = 0.7  # confidence in what is called, below which a radiologist should decide
     mirror: bool = False  # prediction also sees each slice mirrored, and takes the mean
     slice_training: SliceTraining
     patient_net: PatientNet

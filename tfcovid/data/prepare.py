@@ -109,10 +109,11 @@ def open_store(store: str | Path) -> Path:
     return store
 
 
-def read_slices(scan: Prepared, size: tuple[int, int]) -> np.ndarray:
-    """All slices of one scan, `(slices, height, width)` int16 HU."""
-    hu = np.empty((len(scan.index), *size), "<i2")
-    read_shard(scan.record, range(scan.first, scan.first + len(hu)), hu)
+def read_slices(scan: Prepared, size: tuple[int, int], some: Sequence[int] | None = None) -> np.ndarray:
+    """All slices of one scan, or some by their numbers among those kept: `(slices, height, width)` int16 HU."""
+    numbers = range(len(scan.index)) if some is None else some
+    hu = np.empty((len(numbers), *size), "<i2")
+    read_shard(scan.record, [scan.first + n for n in numbers], hu)
     return hu
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tfcovid.config import Config
 from tfcovid.data.network_slices import NetworkSlices
 from tfcovid.inference.segmentation import RESEARCH_USE, Segmentation, scan_facts
+from tfcovid.inference.uncertainty import uncertainty
 from tfcovid.into_place import folder_into_place
 from tfcovid.preprocess import paste
 from tfcovid.scans import Scan, write_nifti
@@ -29,6 +31,10 @@ class Diagnosis:
         small_map: `(slices read, height, width)` in [0, 1], the lesion map at the network's resolution, in the
             frame of the boxes; None where the network makes none.
         timings: seconds by step.
+        answers: `(answers, classes)`: single answers whose mean the probabilities are, see `uncertainty`.
+        sources: "windows", "draws" of slices and, of an ensemble, "members": how many of each the answers are of.
+        unlike_training: what sets the scan apart from those the system learnt from; None where it does not know them.
+        card: the model card of the bundle, Markdown.
         by_member: name of each member of an ensemble -> its probabilities; empty for a single system.
         segmentation: of a scan that was called what the config's `then` names; None where none was to follow.
         not_segmented: why the segmentation that was to follow is missing.
@@ -45,6 +51,10 @@ class Diagnosis:
     settings: dict[str, Any]
     bundle: dict[str, Any]
     timings: dict[str, float]
+    answers: np.ndarray
+    sources: dict[str, int]
+    unlike_training: list[str] | None = None
+    card: str = ""
     by_member: dict[str, list[float]] = field(default_factory=dict)
     segmentation: Segmentation | None = None
     not_segmented: str | None = None
@@ -63,6 +73,13 @@ class Diagnosis:
         """Label -> probability, the mean over the windows."""
         mean = np.mean(list(self.by_window.values()), axis=0)
         return {label: float(value) for label, value in zip(self.labels, mean, strict=True)}
+
+    @property
+    def uncertainty(self) -> dict[str, Any]:
+        """How far single answers lie apart, and whether a radiologist should decide; see `uncertainty`."""
+        mean, label = np.array(list(self.probabilities.values())), self.labels.index(self.label)
+        found = uncertainty(self.answers, mean, label, Config.model_validate(self.settings))
+        return {**found, "sources": self.sources}
 
     @property
     def lesion_map(self) -> np.ndarray | None:
@@ -113,6 +130,8 @@ class Diagnosis:
             "probabilities": self.probabilities,
             "probabilities_by_window_center": {f"{c:g}": p.tolist() for c, p in self.by_window.items()},
             **({"probabilities_by_member": self.by_member} if self.by_member else {}),
+            "uncertainty": self.uncertainty,
+            "unlike_training": self.unlike_training,
             "scan": scan_facts(self.scan),
             "slices": {
                 "read": len(self.slices.index),

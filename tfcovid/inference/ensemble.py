@@ -29,6 +29,7 @@ class Ensemble:
     config: Config
     members: dict[str, System]
     facts: dict[str, Any]
+    card: str = ""
 
     def predict(self, scan: Scan, progress: bool = False) -> Diagnosis:
         """Diagnoses a scan and, where it is called what `then` names, outlines its infection; see `System.predict`."""
@@ -70,6 +71,11 @@ class Ensemble:
             small_map=None if any(one is None or one.shape != maps[0].shape for one in maps) else np.mean(maps, axis=0),
             settings=self.config.model_dump(mode="json"),
             bundle=self.facts,
+            answers=np.concatenate([one.answers for one in found]),
+            # Members may differ in their draws.
+            sources={"windows": len(by_window), "draws": first.sources["draws"], "members": len(found)},
+            unlike_training=next((one.unlike_training for one in found if one.unlike_training is not None), None),
+            card=self.card,
             timings={name: sum(one.timings[name] for one in found) for name in first.timings},
         )
 

@@ -101,7 +101,8 @@ def _load(bundle: Path) -> System | Ensemble | SegmentationSystem:
             network = keras.saving.load_model(bundle / "segment.keras", compile=False)
             return SegmentationSystem(config, network, facts)
         if "members" in facts:
-            return Ensemble(config, {name: _load(bundle / "members" / name) for name in facts["members"]}, facts)
+            members = {name: _load(bundle / "members" / name) for name in facts["members"]}
+            return Ensemble(config, members, facts, _card(bundle))
         return _system(bundle, config, facts)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
@@ -121,7 +122,12 @@ def _system(bundle: Path, config: Config, facts: dict[str, Any]) -> System:
         )
     finder = lung_finder(config, {LUNGS: bundle / LUNGS})
     then = _with_finder(_load(bundle / THEN), finder) if config.then else None
-    return System(config, slice_network, patient, facts, finder, then)
+    return System(config, slice_network, patient, facts, finder, then, _card(bundle))
+
+
+def _card(bundle: Path) -> str:
+    card = bundle / "card.md"
+    return card.read_text(encoding="utf-8") if card.is_file() else ""
 
 
 def _with_finder(segmenter: SegmentationSystem, finder: SegmentationSystem | None = None) -> SegmentationSystem:

@@ -13,6 +13,7 @@ from tfcovid.errors import InputError
 from tfcovid.inference.diagnosis import Diagnosis
 from tfcovid.inference.nonparametric import assess_patient, assess_slices
 from tfcovid.inference.segmentation_system import SegmentationSystem
+from tfcovid.inference.training_range import looked_at, scan_statistics, unlike_training
 from tfcovid.layers import SampledSlices
 from tfcovid.networks import windowed
 from tfcovid.progress import with_progress
@@ -27,17 +28,23 @@ class Reading:
 
     Attributes:
         label: number of the answer among the labels.
-        by_window: `(windows, classes)` probabilities of the scan; for "nonparametric" the shares of slices called so.
+        answers: `(draws of slices, windows, classes)` probabilities of the scan; for "nonparametric" the shares of
+            slices called so.
         slice_probabilities: `(slices, classes)`.
         lesion_probabilities: `(slices,)` that a slice shows a lesion.
         small_map: `(slices, height, width)` in [0, 1] at the network's resolution, or None where it makes none.
     """
 
     label: int
-    by_window: np.ndarray
+    answers: np.ndarray
     slice_probabilities: np.ndarray
     lesion_probabilities: np.ndarray
     small_map: np.ndarray | None
+
+    @property
+    def by_window(self) -> np.ndarray:
+        """`(windows, classes)`, the mean over the draws."""
+        return self.answers.mean(axis=0)
 
 
 @dataclass
@@ -50,6 +57,7 @@ class System:
     facts: dict[str, Any]
     finder: SegmentationSystem | None = None  # of lungs, for crop method "attention_unet"
     then: SegmentationSystem | None = None  # outlines the infection of scans called what the config's `then` names
+    card: str = ""  # of the bundle, Markdown
     _windowed: keras.Model = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -75,6 +83,7 @@ class System:
         cropped = perf_counter()
         found = self.read(slices.hu, progress)
         finished = perf_counter()
+        statistics = scan_statistics(slices.hu[looked_at(len(slices.hu))], len(slices.hu))
         return Diagnosis(
             scan=scan,
             labels=self.config.labels,
@@ -86,6 +95,10 @@ class System:
             small_map=found.small_map,
             settings=self.config.model_dump(mode="json"),
             bundle=self.facts,
+            answers=found.answers.reshape(-1, len(self.config.labels)),
+            sources={"windows": found.answers.shape[1], "draws": found.answers.shape[0]},
+            unlike_training=unlike_training(statistics, scan.findings, self.facts),
+            card=self.card,
             timings={"crop": cropped - started, "networks": finished - cropped},
         )
 
@@ -114,10 +127,10 @@ class System:
         disease, lesion = outputs["disease"], outputs.get("lesion")
         by_slice = assess_slices(disease, lesion)
         joined = by_slice.mean(axis=1)
-        label, by_window = self._patient(disease, by_slice, outputs["features"])
+        label, answers = self._patient(disease, by_slice, outputs["features"])
         return Reading(
             label=label,
-            by_window=by_window,
+            answers=answers,
             slice_probabilities=joined,
             lesion_probabilities=1 - joined[:, 0] if lesion is None else lesion.mean(axis=1)[:, 1],
             small_map=outputs["lesion_map"][..., 0] if "lesion_map" in outputs else None,
@@ -135,17 +148,19 @@ class System:
         return {name: np.concatenate([one[name] for one in outputs]) for name in outputs[0]}
 
     def _patient(self, disease: np.ndarray, by_slice: np.ndarray, features: np.ndarray) -> tuple[int, np.ndarray]:
+        """Number of the answer, and `(draws, windows, classes)`."""
         settings = self.config.patient_net
         if settings.kind == "nonparametric":
             label, _ = assess_patient(by_slice.mean(axis=1), settings.threshold)
-            return label, np.stack([assess_patient(one, settings.threshold)[1] for one in np.moveaxis(by_slice, 1, 0)])
+            shares = [assess_patient(one, settings.threshold)[1] for one in np.moveaxis(by_slice, 1, 0)]
+            return label, np.stack(shares)[None]
         if self.patient_network is None:
             draws = drawn_slices(len(disease), settings.slices, settings.draws, self.config.seed)
             join = np.mean if settings.kind == "mean" else np.max
-            by_window = np.mean([join(disease[drawn], axis=0) for drawn in draws], axis=0)
+            answers = np.stack([join(disease[drawn], axis=0) for drawn in draws])
         else:
-            by_window = self._from_features(np.moveaxis(features, 1, 0))
-        return self.config.decide(by_window.mean(axis=0)), by_window
+            answers = self._from_features(np.moveaxis(features, 1, 0))
+        return self.config.decide(answers.mean(axis=(0, 1))), answers
 
     def _from_features(self, features: np.ndarray) -> np.ndarray:
         settings, draws = self.config.patient_net, [features]
@@ -153,7 +168,7 @@ class System:
             everywhere = np.ones(features.shape[:2], bool)
             seeds = range(self.config.seed, self.config.seed + settings.draws)
             draws = [SampledSlices(settings.count, seed)(features, everywhere, training=True) for seed in seeds]
-        return np.mean([self.patient_network.predict_on_batch(_unpadded(drawn)) for drawn in draws], axis=0)
+        return np.stack([self.patient_network.predict_on_batch(_unpadded(drawn)) for drawn in draws])
 
 
 def drawn_slices(slices: int, count: int | None, draws: int, seed: int) -> list[np.ndarray]:

@@ -17,6 +17,7 @@ from tfcovid.data.prepare import content_hash, read_slices
 from tfcovid.data.splits import assign_folds
 from tfcovid.errors import InputError
 from tfcovid.inference import System, lung_finder
+from tfcovid.inference.training_range import looked_at, scan_statistics, training_range
 from tfcovid.progress import with_progress
 from tfcovid.training.bundle import portable, write_bundle
 from tfcovid.training.check_duplicates import check_duplicates
@@ -115,6 +116,7 @@ def train(
         "unreadable_scans": len(failed),
         "diseased_scans_without_slice_labels": len(unmarked([scan.entry for scan in training], config)),
         "findings": dict(Counter(name for scan in scans for name, _ in scan.findings)),
+        "training_range": training_range(_statistics(scan, config) for scan in training),
         "versions": versions(),
     }
     with clock.of("validation"):
@@ -232,6 +234,10 @@ def _training_features(
         found = extract_features(fold_network, config, scans, work / "features", how["progress"])
         files |= dict(zip(kept_out, found, strict=True))
     return [files[n] for n in range(len(training))]
+
+
+def _statistics(scan: Prepared, config: Config) -> dict[str, float]:
+    return scan_statistics(read_slices(scan, config.crop.size, looked_at(len(scan.index))), len(scan.index))
 
 
 def _predict(system: System, scans: Sequence[Prepared], progress: bool) -> list[dict]:

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
 from tfcovid.data.layouts import find_layout
-from tfcovid.evaluation import score
+from tfcovid.evaluation import Predictions, score
 
 LABELS = ("non-covid", "covid")
 SEEDS = 5
@@ -49,8 +49,11 @@ def main() -> None:
             [forest.predict_proba(np.array(rows)[val])[:, list(forest.classes_).index("covid")] for forest in forests],
             axis=0,
         )
-        found = score(truth[val].tolist(), [dict(zip(LABELS, (1 - p, p), strict=True)) for p in scores], patients)
-        print(f"| {name} | {found.auc['covid']} |")
+        found = [
+            {"patient": patient, "truth": label, "p_non-covid": 1 - p, "p_covid": p}
+            for patient, label, p in zip(patients, truth[val], scores, strict=True)
+        ]
+        print(f"| {name} | {score(Predictions.from_rows(found, LABELS)).figures['auc_covid']} |")
     print("\n| split | label | format | images |\n|---|---|---|---|")
     for key, count in sorted(formats.items()):
         print(f"| {' | '.join(key)} | {count} |")

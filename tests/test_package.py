@@ -16,12 +16,16 @@ ROOT = Path(__file__).parents[1]
 _USE = """
 import json, tfcovid
 from tfcovid.config import load_config, shipped_configs
+from tfcovid.config.ablations import shipped_ablations
 from tfcovid.inference import shipped_bundles
+from tfcovid.report import report_schema
 print(json.dumps({
     "package": tfcovid.__file__,
     "configs": {name: str(path) for name, path in shipped_configs().items()},
     "bundles": {name: str(path) for name, path in shipped_bundles().items()},
     "batch": load_config("m3lung").slice_training.batch,
+    "ablations": list(shipped_ablations()),
+    "schema": report_schema()["$schema"],
 }))
 """
 
@@ -58,6 +62,7 @@ def test_a_wheel_finds_its_configs_and_bundles(wheel, tmp_path):
     assert Path(found["package"]).is_relative_to(tmp_path)
     assert set(found["configs"]) >= {"demo", "m3lung", "m3lung_compact"}
     assert "demo" in found["bundles"]
+    assert "m3lung_slices" in found["ablations"] and "json-schema.org" in found["schema"]
     assert all(Path(path).is_relative_to(tmp_path) for path in [*found["configs"].values(), *found["bundles"].values()])
     assert found["batch"] == 32
 
@@ -70,7 +75,7 @@ def test_a_wheel_in_an_empty_environment_diagnoses_a_phantom(wheel, tmp_path):
     tfcovid = tmp_path / "env/bin/tfcovid"
     subprocess.run([tfcovid, "phantom", "cohort", "--patients", "1", "--shape", "12", "96", "96"], **run)
     subprocess.run([tfcovid, "predict", "demo", "cohort/covid-19/covid-19-0000", "-o", "out"], **run)
-    assert json.loads((tmp_path / "out/diagnosis.json").read_text())["bundle"]["name"] == "demo"
+    assert json.loads((tmp_path / "out/report.json").read_text())["bundle"]["name"] == "demo"
     subprocess.run([tfcovid, "index", "cohort", "-o", "manifest.csv"], **run)
     trained = subprocess.run([tfcovid, "train", "m3lung", "manifest.csv", "-o", "bundle", "--dry-run"], **run)
     assert "110 epochs" in trained.stdout

@@ -35,12 +35,7 @@ def folder_into_place(
         InputError: the folder holds other things, or something already and `overwrite` is not given.
     """
     folder = Path(folder).resolve()  # "." has no name to put a temporary one beside
-    if folder.exists():
-        foreign = [p.name for p in folder.iterdir() if p.name not in known] if folder.is_dir() else [folder.name]
-        if foreign:
-            raise InputError(f"{folder} holds other things than such a result ({foreign[0]}); choose another folder.")
-        if any(folder.iterdir()) and not overwrite:
-            raise InputError(f"{folder} holds a result already; overwrite it on purpose or choose another folder.")
+    check_folder(folder, known, overwrite)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -59,6 +54,17 @@ def folder_into_place(
             (partial / name).replace(folder / name)
     partial.rmdir()
     return folder
+
+
+def check_folder(folder: Path, known: Sequence[str], overwrite: bool = False) -> None:
+    """Raises the InputError that `folder_into_place` would, for those who have work to do first."""
+    if not folder.exists():
+        return
+    foreign = [p.name for p in folder.iterdir() if p.name not in known] if folder.is_dir() else [folder.name]
+    if foreign:
+        raise InputError(f"{folder} holds other things than such a result ({foreign[0]}); choose another folder.")
+    if any(folder.iterdir()) and not overwrite:
+        raise InputError(f"{folder} holds a result already; overwrite it on purpose or choose another folder.")
 
 
 def _remove(path: Path) -> None:

@@ -6,19 +6,63 @@ import pytest
 
 
 def test_the_figures_of_a_card_are_printed_again(run, bundle, cohort, tmp_path):
-    result = run("evaluate", bundle, cohort.manifest, "--split", "val", "-o", tmp_path / "found.csv")
-    assert result.exit_code == 0
-    with (tmp_path / "found.csv").open() as file:
-        found = list(csv.DictReader(file))
-    with (bundle / "validation.csv").open() as file:
-        kept = list(csv.DictReader(file))
+    result = run("evaluate", bundle, cohort.manifest, "--split", "val", "-o", tmp_path / "found", "--reports", "all")
+    assert result.exit_code == 0, result.stderr
+    found, kept = (_rows(folder) for folder in (tmp_path / "found/predictions.csv", bundle / "validation.csv"))
     columns = [name for name in kept[0] if name.startswith("p_")]
     for one, two in zip(found, kept, strict=True):
         assert one["truth"] == two["truth"]
         # Read and cropped anew, not from the store.
         np.testing.assert_allclose([float(one[c]) for c in columns], [float(two[c]) for c in columns], atol=1e-5)
     value, low, high = json.loads((bundle / "bundle.json").read_text())["validation_scans"]["accuracy"]
-    assert f"4 scans of 4 patients, accuracy {value:.3f} [{low:.3f}, {high:.3f}]" in result.output
+    assert "4 scans of 4 patients" in result.output
+    assert f"accuracy                     {value:.3f} [{low:.3f}, {high:.3f}]" in result.output
+    written = json.loads((tmp_path / "found/evaluation.json").read_text())
+    assert written["levels"][0]["figures"]["accuracy"]["value"] == value
+    assert [score["level"] for score in written["levels"]] == ["scan", "slice"]
+    assert written["operating_points"] == []  # it is the validation itself
+    assert sorted(page.name for page in (tmp_path / "found/cases").iterdir()) == [f"{n:04d}.html" for n in range(4)]
+    assert not list(tmp_path.glob("*.work"))
+
+
+def _rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_thresholds_come_from_validation_and_patients_from_their_scans(run, bundle, cohort, tmp_path):
+    words = ("--level", "patient", "--sensitivity", "0.6", "--reports", "none", "-o", tmp_path / "found")
+    result = run("evaluate", bundle, cohort.manifest, *words)
+    assert result.exit_code == 0, result.stderr
+    kept = _rows(bundle / "validation.csv")
+    ill = sorted(1 - float(row["p_healthy"]) for row in kept if row["truth"] != "healthy")
+    written = json.loads((tmp_path / "found/evaluation.json").read_text())
+    assert written["operating_points"][0]["threshold"] == pytest.approx(ill[-2])  # 2 of 3 are the first 0.6 or more
+    assert written["levels"][0]["level"] == "patient"
+
+
+def test_predictions_from_anywhere_are_scored_alike(run, bundle, cohort, tmp_path):
+    ours = run("evaluate", bundle, cohort.manifest, "-o", tmp_path / "ours", "--reports", "none")
+    rows = _rows(tmp_path / "ours/predictions.csv")
+    labels = [name for name in rows[0] if name.startswith("p_")]
+    with (tmp_path / "theirs.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["image", *labels])
+        writer.writeheader()
+        writer.writerows({"image": row["scan"], **{label: row[label] for label in labels}} for row in rows)
+
+    theirs = run("evaluate", tmp_path / "theirs.csv", cohort.manifest, "-o", tmp_path / "found")
+
+    assert theirs.exit_code == 0, theirs.stderr
+    figures = [line for line in ours.stdout.splitlines() if "[" in line and line.startswith("  ")]
+    assert figures and all(line in theirs.stdout for line in figures if "accuracy" in line or "auc" in line)
+    assert "8" in theirs.stderr  # scans of the manifest without a prediction, those of train and val
+    again = run("evaluate", tmp_path / "theirs.csv", cohort.manifest, "-o", tmp_path / "found")
+    assert again.exit_code == 2 and "overwrite" in again.stderr
+
+
+def test_a_bundle_without_a_manifest_is_told(run, bundle):
+    result = run("evaluate", bundle)
+    assert result.exit_code == 2 and "MANIFEST" in result.stderr
 
 
 def test_a_bad_scan_is_reported_and_left_out(run, bundle, cohort, tmp_path):

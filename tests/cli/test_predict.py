@@ -24,7 +24,7 @@ def table(out):
 def test_one_scan_is_diagnosed_into_the_folder(run, bundle, held_out, tmp_path):
     result = run("predict", bundle, held_out, "-o", tmp_path / "out")
     assert result.exit_code == 0
-    found = json.loads((tmp_path / "out" / "diagnosis.json").read_text())
+    found = json.loads((tmp_path / "out" / "report.json").read_text())
     assert result.stdout.splitlines()[0] == found["diagnosis"]
     assert all(f"{label:12} {value:.3f}" in result.stdout for label, value in found["probabilities"].items())
     assert "Research use only" in result.stdout and "too-few-slices" in result.stderr
@@ -41,11 +41,11 @@ def test_a_folder_of_scans_goes_on_past_a_broken_one_and_keeps_what_is_finished(
     assert set(first) == {"a", "b c/ä", "d"} and {path.name for path in out.iterdir()} == {"a", "d", "predictions.csv"}
     assert "truncated-file" in first["b c/ä"]["error"] and not first["b c/ä"]["diagnosis"]
     for name in ("a", "d"):
-        found = json.loads((out / name / "diagnosis.json").read_text())
+        found = json.loads((out / name / "report.json").read_text())
         assert first[name]["diagnosis"] == found["diagnosis"] and not first[name]["error"]
         assert float(first[name]["p_cap"]) == found["probabilities"]["cap"]
 
-    written = {name: (out / name / "diagnosis.json").stat().st_ino for name in ("a", "d")}
+    written = {name: (out / name / "report.json").stat().st_ino for name in ("a", "d")}
     shutil.rmtree(scans / "b c" / "ä")
     shutil.copytree(scans / "a", scans / "b c" / "ä")
     result = run("predict", bundle, scans, "-o", out)
@@ -53,7 +53,7 @@ def test_a_folder_of_scans_goes_on_past_a_broken_one_and_keeps_what_is_finished(
     second = table(out)
     assert {name: second[name] for name in ("a", "d")} == {name: first[name] for name in ("a", "d")}
     assert second["b c/ä"]["p_cap"] == second["a"]["p_cap"]
-    assert {name: (out / name / "diagnosis.json").stat().st_ino for name in ("a", "d")} == written
+    assert {name: (out / name / "report.json").stat().st_ino for name in ("a", "d")} == written
 
 
 def test_results_inside_the_folder_of_scans_are_not_taken_for_scans(run, bundle, scans):
@@ -69,7 +69,7 @@ def test_results_of_another_bundle_are_not_passed_off_as_this_ones(run, bundle, 
     facts["weights_sha256"]["slice"] = "0" * 64
     (other / "bundle.json").write_text(json.dumps(facts))
     result = run("predict", other, scans, "-o", tmp_path / "out")
-    found = json.loads((tmp_path / "out" / "a" / "diagnosis.json").read_text())
+    found = json.loads((tmp_path / "out" / "a" / "report.json").read_text())
     assert result.exit_code == 2 or found["bundle"]["weights_sha256"]["slice"] == "0" * 64
 
 

@@ -2,68 +2,104 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+from scipy.stats import binomtest
 
-from tfcovid.errors import InputError
-from tfcovid.evaluation import score
+from tests.evaluation.asah import POOR, RANKS
+from tests.evaluation.test_measure import made
+from tfcovid.evaluation import Predictions, score
+from tfcovid.evaluation.boot_measure import boot_measure
+from tfcovid.evaluation.interval import interval
+
+
+def _rows(truth, healthy, **more):
+    rows = [{"truth": label, "p_healthy": p, "p_sick": 1 - p} for label, p in zip(truth, healthy, strict=True)]
+    return [{**row, **{name: values[n] for name, values in more.items()}} for n, row in enumerate(rows)]
 
 
 def test_four_patients_by_hand():
-    truth = ["healthy", "healthy", "sick", "sick"]
-    found = [{"healthy": p, "sick": 1 - p, "flu": 0.0} for p in (0.9, 0.4, 0.6, 0.1)]
-    result = score(truth, found)
-    assert result.scans == result.patients == 4
-    assert result.accuracy.value == 0.5  # the first and the last
-    assert result.auc["healthy"].value == result.auc["sick"].value == 0.75  # three of the four pairs are in order
-    assert math.isnan(result.auc["flu"].value) and math.isnan(result.auc["flu"].low)
+    rows = [{**row, "p_flu": 0.0} for row in _rows(["healthy", "healthy", "sick", "sick"], (0.9, 0.4, 0.6, 0.1))]
+    found = score(Predictions.from_rows(rows, ("healthy", "sick", "flu")))
+    assert found.cases == found.patients == 4 and found.unit == "patient" and found.level == "scan"
+    assert found.figures["accuracy"].value == 0.5  # the first and the last
+    assert found.confusion.tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 0]]
+    assert found.figures["auc_healthy"].value == found.figures["auc_sick"].value == 0.75  # three of four pairs
+    assert found.figures["auc_macro"].value == 0.75  # of the labels that occur
+    assert math.isnan(found.figures["auc_flu"].value) and math.isnan(found.delong["auc_flu"].low)
+    assert found.figures["auc_flu"].why == found.delong["auc_flu"].why == "no scan is of flu"
 
 
-def test_figures_agree_with_scikit_learn():
-    labels = ["healthy", "covid-19", "cap"]
-    rng = np.random.default_rng(0)
-    truth = [labels[n] for n in rng.integers(0, 3, 40)]
-    values = rng.dirichlet([1, 1, 1], 40).round(1)  # rounded, so that there are ties
-    result = score(truth, [dict(zip(labels, row, strict=True)) for row in values])
-    called = [labels[n] for n in values.argmax(axis=1)]
-    assert result.accuracy.value == pytest.approx(accuracy_score(truth, called))
-    assert result.macro_f1.value == pytest.approx(f1_score(truth, called, average="macro"))
-    for n, label in enumerate(labels):
-        assert result.auc[label].value == pytest.approx(roc_auc_score([t == label for t in truth], values[:, n]))
+def test_intervals_come_from_resampled_patients_and_delong_stands_beside():
+    one = made(90, patients=25, seed=4)
+    found = score(one, resamples=50, seed=3)
+    values = boot_measure(one, 50, 3)
+    figure = found.figures["fne"]
+    assert (figure.low, figure.high) == interval(values["fne"], 25)
+    figure = found.figures["auc_cap"]
+    assert (figure.low, figure.high) == interval(values["auc_cap"], 25, ranked=True)
+    assert list(found.figures) == list(values) and found.patients == 25 and found.cases == 90
+    assert set(found.delong) == {f"auc_{label}" for label in one.labels}
 
 
-def test_intervals_are_percentiles_over_resampled_patients():
-    """A plain loop over patients with several scans each, which stay together."""
-    rng = np.random.default_rng(1)
-    patients = np.repeat(np.arange(12), 3)
-    truth = ["b" if n % 2 else "a" for n in patients]
-    scores = rng.random(36).round(1) / 2 + 0.3 * (patients % 2)
-    called = ["b" if p >= 0.4 else "a" for p in scores]
-    result = score(truth, [{"a": 1 - p, "b": p} for p in scores], patients, called, resamples=50, seed=3)
-    found = []
-    for times in np.random.default_rng(3).multinomial(12, np.full(12, 1 / 12), 50):
-        rows = np.concatenate([np.flatnonzero(patients == n) for n in range(12) for _ in range(times[n])])
-        sick = [truth[row] == "b" for row in rows]
-        found.append((roc_auc_score(sick, scores[rows]), accuracy_score(sick, scores[rows] >= 0.4)))
-    for figure, values in zip((result.auc["b"], result.accuracy), zip(*found, strict=True), strict=True):
-        assert [figure.low, figure.high] == pytest.approx(np.percentile(values, [2.5, 97.5]))
-    assert result.patients == 12 and result.scans == 36
+def test_delongs_interval_is_that_of_proc():
+    ranks = RANKS["ndka"] / RANKS["ndka"].max()
+    names = tuple(map(str, range(113)))
+    called = (ranks > 0.5).astype(int)
+    one = Predictions(("good", "poor"), names, names, POOR.astype(int), np.stack([1 - ranks, ranks], 1), called)
+    found = score(one, resamples=200).delong["auc_poor"]
+    assert [found.value, found.low, found.high] == pytest.approx(
+        [0.611957994579946, 0.501244999271703, 0.722670989888189]
+    )
 
 
-def test_the_order_of_the_labels_in_a_row_does_not_matter():
-    one = score(["a", "b"], [{"a": 0.8, "b": 0.2}, {"b": 0.7, "a": 0.3}])
-    assert one.accuracy.value == 1 and {label: auc.value for label, auc in one.auc.items()} == {"b": 1}
+def test_the_interval_of_a_patients_share_is_near_wilsons():
+    """The spread of 4,000 resamples is known to about one per cent."""
+    truth = ["sick"] * 200
+    found = score(Predictions.from_rows(_rows(truth, [0.1] * 180 + [0.9] * 20), ("healthy", "sick")), 4000).figures
+    expected = binomtest(180, 200).proportion_ci(method="wilson")
+    assert [found["accuracy"].low, found["accuracy"].high] == pytest.approx(list(expected), abs=2e-3)
+
+
+def test_perfect_answers_are_not_certain():
+    truth = ["healthy"] * 20 + ["sick"] * 10
+    found = score(Predictions.from_rows(_rows(truth, [0.9] * 20 + [0.2] * 10), ("healthy", "sick")))
+    ten = binomtest(10, 10).proportion_ci(method="wilson")
+    for name in ("sensitivity_sick", "auc_sick", "balanced_accuracy", "average_precision_sick"):
+        assert (found.figures[name].low, found.figures[name].high) == pytest.approx((ten.low, 1)), name
+    zero = binomtest(0, 20).proportion_ci(method="wilson")
+    assert (found.figures["fpe"].low, found.figures["fpe"].high) == pytest.approx((0, zero.high))
+    assert math.isnan(found.delong["auc_sick"].low) and "order is perfect" in found.delong["auc_sick"].why
+
+
+def test_one_class_says_what_is_missing():
+    found = score(Predictions.from_rows(_rows(["sick", "sick"], (0.2, 0.7)), ("healthy", "sick")))
+    said = {name: figure.why for name, figure in found.figures.items() if math.isnan(figure.value)}
+    assert said == {
+        "auc_macro": "every scan is of sick",
+        "fpe": "no scan is of healthy",
+        "specificity_sick": "every scan is of sick",
+        "auc_sick": "every scan is of sick",
+    }
+    assert found.figures["balanced_accuracy"].value == found.figures["sensitivity_sick"].value == 0.5
+    assert found.figures["npv_sick"].value == 0
+    assert str(found.figures["fpe"]) == "not defined: no scan is of healthy"
+    none = score(Predictions.from_rows(_rows(["healthy", "healthy"], (0.8, 0.7)), ("healthy", "sick"))).figures
+    assert none["ppv_sick"].why == "no scan was called sick"
+    assert none["f1_sick"].why == "no scan is of sick, and none was called it"
+    assert none["fne"].why == "every scan is of healthy"
+
+
+def test_one_patient_is_one_case():
+    rows = _rows(["sick", "sick", "healthy", "healthy"], (0.2, 0.7, 0.6, 0.9), patient=["a"] * 4)
+    found = score(Predictions.from_rows(rows, ("healthy", "sick")))
+    figure, one = found.figures["accuracy"], binomtest(1, 1).proportion_ci(method="wilson")
+    assert figure.value == 0.75 and figure.low < 0.2 and figure.high - figure.low > one.high - one.low - 0.05
+    assert found.delong["auc_sick"].why == "only one patient with or without sick"
 
 
 def test_it_reads_as_a_table():
-    text = str(score(["a", "b"], [{"a": 0.8, "b": 0.2}, {"a": 0.3, "b": 0.7}]))
-    assert text.splitlines()[0] == "2 scans of 2 patients, accuracy 1.000 [1.000, 1.000], macro-F1 1.000 [1.000, 1.000]"
-    assert "AUC b" in text
-
-
-def test_unusable_input_is_refused():
-    with pytest.raises(InputError, match="Received: 0 for 0"):
-        score([], [])
-    with pytest.raises(InputError, match="Received: 1 for 2"):
-        score(["a", "b"], [{"a": 1.0, "b": 0.0}])
-    with pytest.raises(InputError, match=r"truth that no diagnosis can give: flu\. Labels: a, b"):
-        score(["flu"], [{"a": 1.0, "b": 0.0}])
+    rows = _rows(["healthy", "sick", "sick"], (0.8, 0.3, 0.9), patient=["a", "b", "b"])
+    lines = str(score(Predictions.from_rows(rows, ("healthy", "sick")))).splitlines()
+    assert lines[0] == "3 scans of 2 patients"
+    assert lines[1].split()[:2] == ["accuracy", "0.667"]
+    assert lines[-1] == "  95 % intervals in square brackets, from 1000 resamples of the patients."
+    assert any("no interval: chance alone makes it greater than 0" in line for line in lines)

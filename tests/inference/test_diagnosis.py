@@ -13,7 +13,7 @@ from tfcovid.errors import InputError
 from tfcovid.inference import Diagnosis
 from tfcovid.scans import read_scan
 
-FILES = {"diagnosis.json", "slices.csv", "figure.png", "lesion_map.nii.gz"}
+FILES = {"report.json", "report.html", "slices.csv", "figure.png", "lesion_map.nii.gz"}
 
 
 def names(folder):
@@ -37,10 +37,40 @@ def test_slices_that_were_not_read_stay_cold(diagnosis):
     assert some.lesion_map.any(axis=(1, 2)).tolist() == [False] * 2 + [True] * 3 + [False] * 3
 
 
+def test_no_map_is_shown_outside_the_body(diagnosis):
+    warm = replace(diagnosis, small_map=np.ones_like(diagnosis.small_map))
+    assert 0 < warm.body.mean() < 1
+    assert not warm.lesion_map[~warm.body].any()
+    shares = warm.suspicious
+    assert set(shares) == {"left lung", "right lung", "both lungs"}
+    assert shares["both lungs"] > 90  # all but what lies outside the boxes
+    cold = replace(diagnosis, small_map=np.zeros_like(diagnosis.small_map))
+    assert cold.suspicious["both lungs"] == 0
+
+
+def test_the_report_for_programs_keeps_to_its_schema(diagnosis):
+    jsonschema = pytest.importorskip("jsonschema")
+    from tfcovid.report import report_schema
+
+    jsonschema.validate(diagnosis.summary, report_schema(), cls=jsonschema.Draft202012Validator)
+
+
+def test_who_the_patient_is_stands_in_the_page_alone_and_only_if_asked(system, held_out, tmp_path):
+    scan = read_scan(held_out, identity=True)
+    name = pydicom.dcmread(next(held_out.rglob("*.dcm"), None) or next(held_out.iterdir())).PatientID
+    assert name in scan.identity.values()
+    found = system.predict(scan)
+    found.save(tmp_path / "named", identity=True)
+    found.save(tmp_path / "bare")
+    assert name in (tmp_path / "named/report.html").read_text()
+    texts = [tmp_path / "named/report.json", tmp_path / "named/slices.csv", *(tmp_path / "bare").glob("*.[hjc]*")]
+    assert len(texts) == 5 and not any(name in text.read_text() for text in texts)
+
+
 def test_all_files_are_written_and_nothing_else(diagnosis, tmp_path):
     assert diagnosis.save(tmp_path / "deep" / "out") == tmp_path / "deep" / "out"
     assert names(tmp_path / "deep") == {"out"} and names(tmp_path / "deep" / "out") == FILES
-    found = json.loads((tmp_path / "deep" / "out" / "diagnosis.json").read_text())
+    found = json.loads((tmp_path / "deep" / "out" / "report.json").read_text())
     assert found["diagnosis"] == diagnosis.label and found["probabilities"] == diagnosis.probabilities
     assert "Research use only" in found["notice"]
     with (tmp_path / "deep" / "out" / "slices.csv").open(newline="") as file:

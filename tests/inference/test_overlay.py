@@ -3,8 +3,8 @@ import pytest
 from matplotlib.lines import Line2D
 
 from tfcovid.errors import InputError
-from tfcovid.inference.mask_colours import mask_colours
 from tfcovid.inference.overlay import draw_masks
+from tfcovid.report.mask_colours import mask_colours
 from tfcovid.scans import Scan
 
 LABELS = ("background", "lung", "infection")

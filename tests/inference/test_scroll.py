@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tfcovid.errors import InputError
-from tfcovid.inference.mask_colours import mask_colours
 from tfcovid.inference.scroll import write_scroll
+from tfcovid.report.mask_colours import mask_colours
 from tfcovid.scans import Scan
 
 LABELS = ("background", "left lung", "infection")

@@ -30,7 +30,7 @@ def test_other_grey_levels_another_number_of_slices_and_an_unknown_finding_are_n
 
     warnings = unlike_training(statistics(300, slices=1), findings, known)
 
-    assert warnings[0] == "slices: 1; in training 20 to 20"
+    assert warnings[0] == "slices: 1; in training 20"
     assert warnings[2] == "median of the pixels: -298 HU; in training -600 to -588 HU"
     assert len(warnings) == 5
     assert warnings[-1] == "gantry-tilt, which 0 of 12 scans of training and validation had"

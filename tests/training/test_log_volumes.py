@@ -7,7 +7,7 @@ from PIL import Image, ImageSequence
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util import img_mime_type_detector, tensor_util
 
-from tfcovid.inference.mask_colours import mask_colours
+from tfcovid.report.mask_colours import mask_colours
 from tfcovid.training.log_slices import SLICES
 from tfcovid.training.log_volumes import LogVolumes
 

@@ -117,14 +117,14 @@ def test_only_scans_that_are_called_so_are_outlined(system, diagnosis, tmp_path)
     assert without.segmentation is None
     without.save(tmp_path / "without")
     assert not (tmp_path / "without" / "segmentation").exists()
-    assert "severity" not in json.loads((tmp_path / "without" / "diagnosis.json").read_text())
+    assert "severity" not in json.loads((tmp_path / "without" / "report.json").read_text())
 
     found = followed(system, diagnosis.label).predict(diagnosis.scan)
     masks = system.then.masks(diagnosis.scan.hu, diagnosis.scan.spacing)
     np.testing.assert_array_equal(found.segmentation.infection, masks == 1)
     assert found.probabilities == pytest.approx(diagnosis.probabilities)
     found.save(tmp_path / "with")
-    both = json.loads((tmp_path / "with" / "diagnosis.json").read_text())
+    both = json.loads((tmp_path / "with" / "report.json").read_text())
     alone = json.loads((tmp_path / "with" / "segmentation" / "segmentation.json").read_text())
     assert both["diagnosis"] == diagnosis.label and both["severity"]["regions"] == alone["regions"]
     assert both["severity"]["infection_ml"] == alone["infection_ml"]

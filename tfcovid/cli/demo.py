@@ -52,14 +52,14 @@ def demo(output, scan, patients):
 
     system = load(bundle)
     if scan is None:
-        from tfcovid.evaluation import score
+        from tfcovid.evaluation import Predictions, score
 
-        held_out = [entry for entry in read_manifest(manifest) if entry.split == "test"]
-        found = [
-            system.predict(read_scan(entry.scan)).probabilities
-            for entry in with_progress(held_out, len(held_out), "Held-out patients", True)
-        ]
-        click.echo(score([entry.label for entry in held_out], found))
+        held_out, rows = [entry for entry in read_manifest(manifest) if entry.split == "test"], []
+        for entry in with_progress(held_out, len(held_out), "Held-out patients", True):
+            found = system.predict(read_scan(entry.scan))
+            row = {"patient": entry.patient, "truth": entry.label, "called": found.label}
+            rows.append({**row, **{f"p_{label}": value for label, value in found.probabilities.items()}})
+        click.echo(score(Predictions.from_rows(rows, system.config.labels)))
     source = scan or _new_patient(output / "new_patient")
     result = output / ("your_scan" if scan else "diagnosis")
     read = read_scan(source, progress=True)
@@ -68,7 +68,7 @@ def demo(output, scan, patients):
     diagnosis = system.predict(read, progress=True)
     diagnosis.save(result, overwrite=True)
     click.echo(f"{source}: {diagnosis}")
-    click.echo(f"Look at {result / 'figure.png'}. {diagnosis.notice}")
+    click.echo(f"Look at {result / 'report.html'} and {result / 'figure.png'}. {diagnosis.notice}")
 
 
 def _new_patient(folder: Path) -> Path:

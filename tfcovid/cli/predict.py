@@ -9,17 +9,18 @@ import click
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--series", metavar="UID", help="Read this DICOM series; ? lists them. Default: axial, most slices.")
 @click.option("--allow", multiple=True, metavar="FINDING", help="Read scans in spite of this finding. Repeatable.")
+@click.option("--with-identity", is_flag=True, help="Say in report.html who the patient is. For one scan.")
 @click.option("--overwrite", is_flag=True, help="Replace results that are there.")
 @click.option("--dry-run", is_flag=True, help="List the scans that would be diagnosed.")
-def predict(bundle, scan, output, series, allow, overwrite, dry_run):
+def predict(bundle, scan, output, series, allow, with_identity, overwrite, dry_run):
     """Diagnose SCAN with BUNDLE. Research use only.
 
     BUNDLE is a folder written by `tfcovid train`, or the name of a bundle that ships with tfcovid: covid_ct, for single
     slices, or demo, which has only seen phantoms. SCAN is a folder of DICOM files, a .zip of one, NIfTI, NRRD, MHA, or
-    slice images. OUT gets the probabilities and settings (diagnosis.json), a table of the slices (slices.csv), the
-    lesion map in the frame of the scan (lesion_map.nii.gz, per cent) and a figure (figure.png); of a system that crops
-    by an Attention U-Net the lungs (lungs.nii.gz), and of one that goes on to segment, what `tfcovid segment` writes
-    (segmentation/).
+    slice images. OUT gets a report for any browser (report.html), the same for programs (report.json), a table of the
+    slices (slices.csv), the lesion map in the frame of the scan (lesion_map.nii.gz, per cent) and a figure
+    (figure.png); of a system that crops by an Attention U-Net the lungs (lungs.nii.gz), and of one that goes on to
+    segment, what `tfcovid segment` writes (segmentation/). None of them names the patient unless asked to.
 
     A folder of many scans works too: each gets a folder in OUT, of the same path as the scan; predictions.csv lists
     them all, scans that cannot be read are reported and left out (exit code 1), and scans already there are kept.
@@ -46,10 +47,10 @@ def predict(bundle, scan, output, series, allow, overwrite, dry_run):
     if len(scans) == 1:
         if output.is_dir() and not overwrite and any(output.iterdir()):
             raise InputError(f"{output} is not empty; choose another folder or pass --overwrite.")
-        _one(load(bundle), scans[0], output, series, allow, overwrite)
+        _one(load(bundle), scans[0], output, series, allow, with_identity, overwrite)
         return
-    if series:
-        raise InputError(f"--series is for one scan; there are {len(scans)} in {scan}.")
+    if series or with_identity:
+        raise InputError(f"--series and --with-identity are for one scan; there are {len(scans)} in {scan}.")
     failed = 0
     for number, outcome in enumerate(predict_folder(load(bundle), scan, output, allow, overwrite), 1):
         if outcome.summary:
@@ -66,22 +67,28 @@ def predict(bundle, scan, output, series, allow, overwrite, dry_run):
         raise SystemExit(1)
 
 
-def _one(system, path: Path, output: Path, series, allow, overwrite) -> None:
+def _one(system, path: Path, output: Path, series, allow, with_identity, overwrite) -> None:
     from time import perf_counter
 
     from tfcovid.scans import read_scan
 
     started = perf_counter()
-    scan = read_scan(path, series=series, allow=allow, progress=True)
+    scan = read_scan(path, series=series, allow=allow, identity=with_identity, progress=True)
     read = perf_counter() - started
     for finding in scan.findings:
         click.echo(f"  {finding}", err=True)
     diagnosis = system.predict(scan, progress=True)
     diagnosis.timings["read"] = read
-    diagnosis.save(output, overwrite)
+    diagnosis.save(output, overwrite, with_identity, progress=True)
     click.echo(diagnosis.label)
+    found = diagnosis.uncertainty
     for label, value in diagnosis.probabilities.items():
-        click.echo(f"  {label:12} {value:.3f}")
+        spread = found["probabilities"][label]
+        click.echo(f"  {label:12} {value:.3f} ({spread['low']:.3f} to {spread['high']:.3f})")
+    if found["refer"]:
+        click.echo(f"  refer to a radiologist: {'; '.join(found['reasons'])}")
+    for warning in diagnosis.unlike_training or ():
+        click.echo(f"  unlike training: {warning}", err=True)
     if diagnosis.segmentation:
         both = diagnosis.segmentation.table[-1]
         share = (
@@ -90,4 +97,4 @@ def _one(system, path: Path, output: Path, series, allow, overwrite) -> None:
         click.echo(f"  infection: {share}; {output / 'segmentation'}")
     if diagnosis.not_segmented:
         click.echo(f"  not segmented: {diagnosis.not_segmented}", err=True)
-    click.echo(f"{output / 'figure.png'}\n{diagnosis.notice}")
+    click.echo(f"{output / 'report.html'}\n{diagnosis.notice}")

@@ -1,110 +1,116 @@
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tfcovid.errors import InputError
-
-_BLOCK = 2**24  # numbers of a resampled table held at once
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure and its 95 % interval; NaN where it is not defined."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+from tfcovid.evaluation.boot_measure import boot_measure
+from tfcovid.evaluation.delong import delong
+from tfcovid.evaluation.figure import Figure
+from tfcovid.evaluation.interval import Z, interval
+from tfcovid.evaluation.predictions import Predictions
 
 
 @dataclass(frozen=True)
 class Score:
-    """Accuracy, macro-F1 and the area under the ROC curve: of two labels for the second, of more for each."""
-
-    scans: int
-    patients: int
-    accuracy: Figure
-    macro_f1: Figure
-    auc: dict[str, Figure]
-
-    def __str__(self) -> str:
-        rows = [f"  AUC {label:12} {found}" for label, found in self.auc.items()]
-        head = f"{self.scans} scans of {self.patients} patients, accuracy {self.accuracy}, macro-F1 {self.macro_f1}"
-        return "\n".join([head, *rows])
-
-
-def score(
-    truth: Sequence[str],
-    probabilities: Sequence[Mapping[str, float]],
-    patients: Sequence[str | int] | None = None,
-    called: Sequence[str] | None = None,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> Score:
-    """Scores diagnoses against the truth, with percentile intervals from a bootstrap over patients.
+    """Figures of some predictions, with intervals from resampling whole patients.
 
     Args:
-        truth: the label of each scan.
-        probabilities: label -> probability of each scan, the same labels for all.
-        patients: whose scan it is; by default every scan is of another patient.
-        called: the diagnosis of each scan; by default its likeliest label.
-        resamples: of the patients, drawn with replacement; scans go with their patient.
-
-    Raises:
-        InputError: no scans, or a truth that is none of the labels.
+        level: what a case is: "slice", "scan" or "patient".
+        cases: how many were scored.
+        patients: of how many patients.
+        figures: by the names of `tfcovid.evaluation.measure`.
+        delong: auc_<label> -> its area with DeLong's interval (normal, cut to [0, 1]), by patient where they have
+            several cases (Obuchowski 1997).
+        confusion: `(labels, labels)` counts, truth x called.
+        labels: of its rows and columns.
+        unit: what was resampled.
     """
-    if not truth or len(truth) != len(probabilities):
-        raise InputError(f"one diagnosis a scan is needed. Received: {len(probabilities)} for {len(truth)}")
-    labels = list(probabilities[0])
-    unknown = sorted(set(truth) - set(labels))
-    if unknown:
-        raise InputError(f"truth that no diagnosis can give: {', '.join(unknown)}. Labels: {', '.join(labels)}")
-    scores = np.array([[one[label] for label in labels] for one in probabilities])
-    is_label = np.array(truth)[:, None] == np.array(labels)
-    called = np.array(labels)[scores.argmax(axis=1)] if called is None else np.array(called)
-    is_called = called[:, None] == np.array(labels)
 
-    patients = range(len(truth)) if patients is None else patients
-    # Numbered as they come, so that other names draw the same.
-    number = {name: n for n, name in enumerate(dict.fromkeys(patients))}
-    patient, people = np.array([number[name] for name in patients]), len(number)
-    drawn = np.random.default_rng(seed).multinomial(people, np.full(people, 1 / people), resamples)
-    weights = np.concatenate([np.ones((1, len(truth))), drawn[:, patient]])  # the first row is the sample itself
+    level: str
+    cases: int
+    patients: int
+    resamples: int
+    seed: int
+    figures: dict[str, Figure]
+    delong: dict[str, Figure]
+    confusion: np.ndarray
+    labels: tuple[str, ...]
+    unit: str = "patient"
 
-    right = is_label & is_called
-    accuracy = weights @ right.any(axis=1) / weights.sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        f1 = 2 * (weights @ right) / (weights @ is_label + weights @ is_called)  # NaN: neither true nor called
-        macro_f1 = np.nanmean(f1, axis=1)
-    auc = {
-        label: _figure(_auc(is_label[:, n], scores[:, n], weights))
-        for n, label in enumerate(labels)
-        if n or len(labels) > 2  # of two labels, that of the first says the same
+    def __str__(self) -> str:
+        head = f"{self.cases} {self.level}s" + (f" of {self.patients} patients" if self.level != self.unit else "")
+        rows = [f"  {name.replace('_', ' '):28} {found}" for name, found in self.figures.items()]
+        rows += [f"  {name.replace('_', ' ') + ' (DeLong)':28} {found}" for name, found in self.delong.items()]
+        tail = f"  95 % intervals in square brackets, from {self.resamples} resamples of the {self.unit}s."
+        return "\n".join([head, *rows, tail])
+
+
+def score(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> Score:
+    """Scores predictions against the truth, with 95 % intervals from a bootstrap over patients.
+
+    `tfcovid.evaluation.interval` says how the intervals are made. Only the calibration error has none: by
+    chance alone it is never 0, so that no interval around it holds the truth as often as it says;
+    `tfcovid.evaluation.calibration` says what chance would give. The areas have DeLong's beside it.
+
+    Args:
+        resamples: of the patients, drawn with replacement; all cases of a patient go with them.
+    """
+    labels, truth, called = predictions.labels, predictions.truth, predictions.called
+    values = boot_measure(predictions, resamples, seed)
+    kinds = _kinds(predictions)
+    figures = {name: _figure(name, found, predictions, kinds[name]) for name, found in values.items()}
+    areas = {f"auc_{label}": n for n, label in enumerate(labels) if f"auc_{label}" in figures}
+    exact = {name: _delong(predictions, n, figures[name].why) for name, n in areas.items()}
+    confusion = np.zeros((len(labels), len(labels)), int)
+    np.add.at(confusion, (truth, called), 1)
+    people = len(set(predictions.patients))
+    return Score(predictions.level, len(truth), people, resamples, seed, figures, exact, confusion, labels)
+
+
+def _kinds(predictions: Predictions) -> dict[str, list[tuple[np.ndarray, str]]]:
+    """name of a figure -> the kinds of cases that it needs, and what to say where there is none of a kind."""
+    truth, called, level = predictions.truth, predictions.called, predictions.level
+    every = [(truth >= 0, "")]
+    occurring = [(truth == n, "") for n in np.unique(truth)]
+    only = predictions.labels[truth[0]]
+    found = {
+        "accuracy": every,
+        "brier": every,
+        "ece": every,
+        "balanced_accuracy": occurring,
+        "macro_f1": occurring,
+        "auc_macro": [*occurring, (truth != truth[0], f"every {level} is of {only}")],
     }
-    return Score(len(truth), people, _figure(accuracy), _figure(macro_f1), auc)
+    for n, label in enumerate(predictions.labels):
+        true, other = (truth == n, f"no {level} is of {label}"), (truth != n, f"every {level} is of {label}")
+        found |= {
+            f"sensitivity_{label}": [true],
+            f"specificity_{label}": [other],
+            f"ppv_{label}": [(called == n, f"no {level} was called {label}")],
+            f"npv_{label}": [(called != n, f"every {level} was called {label}")],
+            f"f1_{label}": [((truth == n) | (called == n), f"no {level} is of {label}, and none was called it")],
+            f"auc_{label}": [true, other],
+            f"average_precision_{label}": [true],
+        }
+        if n == 0:
+            found |= {"fpe": [true], "fne": [other], "fdpe": [other]}
+    return found
 
 
-def _auc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve for each row of weights `(rows, scans)`; NaN without both kinds of scans."""
-    order = np.argsort(scores, kind="stable")
-    # Equal scores form one group: between its members half a point each.
-    starts = np.flatnonzero(np.diff(scores[order], prepend=np.nan) != 0)
-    rows = max(1, _BLOCK // len(scores))
-    found = []
-    for block in np.split(weights[:, order], range(rows, len(weights), rows)):
-        up = np.add.reduceat(block * positive[order], starts, axis=1)
-        down = np.add.reduceat(block * ~positive[order], starts, axis=1)
-        below = np.cumsum(down, axis=1) - down
-        with np.errstate(invalid="ignore"):
-            found.append((up * (below + down / 2)).sum(axis=1) / (up.sum(axis=1) * down.sum(axis=1)))
-    return np.concatenate(found)
+def _figure(name: str, values: np.ndarray, predictions: Predictions, kinds: list[tuple[np.ndarray, str]]) -> Figure:
+    value, patients = float(values[0]), np.array(predictions.patients)
+    if np.isnan(value):
+        return Figure(value, np.nan, np.nan, next(words for mask, words in kinds if not mask.any()))
+    if name == "ece":
+        return Figure(value, np.nan, np.nan, "chance alone makes it greater than 0")
+    fewest = min(len(np.unique(patients[mask])) for mask, _ in kinds)
+    return Figure(value, *interval(values, fewest, ranked=name.startswith(("auc_", "average_precision_"))))
 
 
-def _figure(values: np.ndarray) -> Figure:
-    """The first value, and the interval of the others that are defined."""
-    known = values[1:][np.isfinite(values[1:])]
-    low, high = np.percentile(known, [2.5, 97.5]) if len(known) and np.isfinite(values[0]) else (np.nan, np.nan)
-    return Figure(float(values[0]), float(low), float(high))
+def _delong(predictions: Predictions, n: int, why: str | None) -> Figure:
+    area, covariance = delong(predictions.truth == n, predictions.probabilities[:, n], predictions.patients)
+    value, half = float(area[0]), float(Z * np.sqrt(covariance[0, 0]))
+    if np.isnan(half):
+        return Figure(value, np.nan, np.nan, why or f"only one patient with or without {predictions.labels[n]}")
+    if half < 1e-9:
+        return Figure(value, np.nan, np.nan, "where the order is perfect DeLong's variance is 0")
+    return Figure(value, max(0.0, value - half), min(1.0, value + half))

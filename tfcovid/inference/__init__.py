@@ -7,6 +7,7 @@ from tfcovid.inference.ensemble import Ensemble, write_ensemble
 from tfcovid.inference.load import load, load_segmenter, lung_finder
 from tfcovid.inference.predict_folder import Outcome, predict_folder, scans_to_predict, segment_folder
 from tfcovid.inference.read_clicks import read_clicks
+from tfcovid.inference.score_scans import ScoredScan, score_scans
 from tfcovid.inference.segmentation import Segmentation
 from tfcovid.inference.segmentation_system import SegmentationSystem
 from tfcovid.inference.system import System
@@ -16,6 +17,7 @@ __all__ = [
     "Diagnosis",
     "Ensemble",
     "Outcome",
+    "ScoredScan",
     "Segmentation",
     "SegmentationSystem",
     "System",
@@ -26,6 +28,7 @@ __all__ = [
     "predict_folder",
     "read_clicks",
     "scans_to_predict",
+    "score_scans",
     "segment_folder",
     "shipped_bundles",
     "write_ensemble",

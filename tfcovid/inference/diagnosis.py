@@ -3,19 +3,32 @@
 import csv
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfcovid.config import Config
-from tfcovid.data.network_slices import NetworkSlices
+from tfcovid.data.network_slices import NetworkSlices, scan_hu
+from tfcovid.explain.suspicious_share import suspicious_share
 from tfcovid.inference.segmentation import RESEARCH_USE, Segmentation, scan_facts
 from tfcovid.inference.uncertainty import uncertainty
 from tfcovid.into_place import folder_into_place
-from tfcovid.preprocess import paste
+from tfcovid.preprocess import air_lungs, body_mask, paste, split_lungs
 from tfcovid.scans import Scan, write_nifti
 from tfcovid.versions import versions
+
+# What `Diagnosis.save` writes; the first comes last.
+_FILES = (
+    "report.json",
+    "report.html",
+    "slices.csv",
+    "figure.png",
+    "lesion_map.nii.gz",
+    "lungs.nii.gz",
+    "segmentation",
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,19 +89,50 @@ class Diagnosis:
 
     @property
     def uncertainty(self) -> dict[str, Any]:
-        """How far single answers lie apart, and whether a radiologist should decide; see `uncertainty`."""
+        """How far single answers lie apart, and whether a radiologist should decide; see `uncertainty`.
+
+        So should one of a scan that is unlike those the system learnt from, however sure it is.
+        """
         mean, label = np.array(list(self.probabilities.values())), self.labels.index(self.label)
-        found = uncertainty(self.answers, mean, label, Config.model_validate(self.settings))
+        found = uncertainty(self.answers, mean, label, self._config)
+        if self.unlike_training:
+            found |= {"refer": True, "reasons": [*found["reasons"], "the scan is unlike those of training"]}
         return {**found, "sources": self.sources}
 
-    @property
+    @cached_property
+    def body(self) -> np.ndarray:
+        """`(slices, height, width)` bool, see `tfcovid.preprocess.body_mask`."""
+        return body_mask(scan_hu(self.scan, self._config))
+
+    @cached_property
     def lesion_map(self) -> np.ndarray | None:
-        """`(slices, height, width)` float32 in [0, 1] in the frame of the scan; 0 where nothing was read."""
+        """`(slices, height, width)` float32 in [0, 1] in the frame of the scan; 0 outside the body, and where nothing
+        was read.
+        """
         if self.small_map is None:
             return None
         whole = np.zeros(self.scan.voxels.shape, np.float32)
         whole[self.slices.index] = paste(self.small_map, self.slices.boxes, whole.shape[1:])
+        whole[~self.body] = 0
         return whole
+
+    @cached_property
+    def sides(self) -> tuple[np.ndarray, str]:
+        """`(slices, height, width)` uint8, 1 left lung, 2 right lung; and what found them, in words."""
+        if self.segmentation is not None and self.segmentation.sides is not None:
+            return self.segmentation.sides, "the segmentation"
+        if self.lungs is not None:
+            return split_lungs(self.lungs, self.scan.spacing), "the crop"
+        return air_lungs(scan_hu(self.scan, self._config), self.scan.spacing, body=self.body), "air within the body"
+
+    @cached_property
+    def suspicious(self) -> dict[str, float | None] | None:
+        """Per cent of the left, the right and both lungs that the lesion map marks; None without a map."""
+        return None if self.lesion_map is None else suspicious_share(self.lesion_map, self.sides[0])
+
+    @property
+    def _config(self) -> Config:
+        return Config.model_validate(self.settings)
 
     @property
     def lungs(self) -> np.ndarray | None:
@@ -132,6 +176,7 @@ class Diagnosis:
             **({"probabilities_by_member": self.by_member} if self.by_member else {}),
             "uncertainty": self.uncertainty,
             "unlike_training": self.unlike_training,
+            "suspicious": self.suspicious,
             "scan": scan_facts(self.scan),
             "slices": {
                 "read": len(self.slices.index),
@@ -160,20 +205,33 @@ class Diagnosis:
         figure.savefig(path)
         return None
 
-    def save(self, folder: str | Path, overwrite: bool = False) -> Path:
-        """Writes `diagnosis.json`, `slices.csv`, `figure.png`, and where there is one, `lesion_map.nii.gz`,
+    def report(self, path: str | Path, identity: bool = False, progress: bool = False) -> None:
+        """Writes the report of the scan, one HTML file that loads nothing else; see `tfcovid.report.write_report`.
+
+        Args:
+            identity: with who the patient is, which the scan must have been read with.
+        """
+        from tfcovid.report import write_report
+
+        named = self.scan.identity if identity else None
+        write_report(self, path, card=self.card, identity=named, progress=progress)
+
+    def save(self, folder: str | Path, overwrite: bool = False, identity: bool = False, progress: bool = False) -> Path:
+        """Writes `report.html`, `report.json`, `slices.csv`, `figure.png`, and where there is one, `lesion_map.nii.gz`,
         `lungs.nii.gz` and a folder `segmentation`, see `Segmentation.save`.
 
         The lesion map is in per cent (uint8), lungs are 1; both lie in the frame of the file the scan came from, so
-        that they open over it. `diagnosis.json` comes last: where it is, all of them are.
+        that they open over it. `report.json` (`tfcovid.report.report_schema`) comes last: where it is, all of them are.
+
+        Args:
+            identity: `report.html`, and nothing else, says who the patient is.
 
         Raises:
             InputError: the folder holds something already and `overwrite` is not given, or is no diagnosis.
         """
-        known = ("diagnosis.json", "slices.csv", "figure.png", "lesion_map.nii.gz", "lungs.nii.gz", "segmentation")
-        return folder_into_place(folder, self._write, known, overwrite)
+        return folder_into_place(folder, lambda partial: self._write(partial, identity, progress), _FILES, overwrite)
 
-    def _write(self, folder: Path) -> None:
+    def _write(self, folder: Path, identity: bool, progress: bool) -> None:
         if self.small_map is not None:
             percent = np.rint(self.lesion_map * 100).astype(np.uint8)
             write_nifti(percent, folder / "lesion_map.nii.gz", like=self.scan)
@@ -187,4 +245,5 @@ class Diagnosis:
             writer = csv.DictWriter(file, list(table[0]))
             writer.writeheader()
             writer.writerows(table)
-        (folder / "diagnosis.json").write_text(json.dumps(self.summary, indent=2) + "\n", encoding="utf-8")
+        self.report(folder / "report.html", identity, progress)
+        (folder / "report.json").write_text(json.dumps(self.summary, indent=2) + "\n", encoding="utf-8")

@@ -83,7 +83,7 @@ def _tiles(diagnosis: "Diagnosis", n: int, tile: tuple[int, int]) -> list[np.nda
     grey = np.repeat(_fit(grey, spacing, tile)[..., None], 3, axis=-1)
     if diagnosis.small_map is None:
         return [grey]
-    heat = _fit(cv2.resize(diagnosis.small_map[n], (int(right - left), int(bottom - top))), spacing, tile)
+    heat = _fit(diagnosis.lesion_map[diagnosis.slices.index[n], top:bottom, left:right], spacing, tile)
     colour = matplotlib.colormaps[_COLOURS](heat)[..., :3]
     # A cold map leaves the slice to be seen; a warm one covers it by more than half.
     cover = 0.25 + 0.35 * heat[..., None]

@@ -6,9 +6,9 @@ from matplotlib.lines import Line2D
 from skimage.measure import find_contours
 
 from tfcovid.errors import InputError
-from tfcovid.inference.mask_colours import mask_colours
 from tfcovid.preprocess import window
 from tfcovid.preprocess.bounding_box import bounding_box
+from tfcovid.report.mask_colours import mask_colours
 from tfcovid.scans import Scan
 
 _TILE = 2.4  # inches of a slice's width

@@ -51,7 +51,7 @@ def predict_folder(
         InputError: results of another bundle are there and `overwrite` is not given.
     """
     outcomes = []
-    for one in _each(system.predict, "diagnosis.json", system.facts, Path(folder), Path(output), allow, overwrite):
+    for one in _each(system.predict, "report.json", system.facts, Path(folder), Path(output), allow, overwrite):
         outcomes.append(one)
         yield one
 

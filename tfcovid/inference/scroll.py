@@ -1,17 +1,15 @@
-import base64
 import html
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from tfcovid.errors import InputError
-from tfcovid.inference.mask_colours import mask_colours
 from tfcovid.into_place import into_place
-from tfcovid.preprocess import to_8bit
 from tfcovid.progress import with_progress
+from tfcovid.report.mask_colours import mask_colours
+from tfcovid.report.pictures import base64_text, grey_jpeg, mask_png, picture_size
 from tfcovid.scans import Scan
 
 _SIDE = 384  # pixels of the longer side, at most
@@ -49,17 +47,18 @@ def write_scroll(
     if masks.shape != scan.voxels.shape:
         raise InputError(f"The masks must have the shape of the scan, {scan.voxels.shape}. Received: {masks.shape}")
     masks = np.where(masks < len(labels), masks, 0).astype(np.uint8)
-    size = _size(scan)
+    size, colours = picture_size(scan, _SIDE), mask_colours(labels)
     share = _BUDGET / len(masks)
     pictures, overlays, present = [], [], []
-    for grey, mask in with_progress(_slices(scan, masks, level), len(masks), "Writing the scroll", progress):
-        pictures.append(_text(_jpeg(grey, size, share)))
-        overlays.append(_text(_png(mask, size, labels)) if mask.any() else "")
+    slices = zip(scan.voxels, masks, strict=True)
+    for pixels, mask in with_progress(slices, len(masks), "Writing the scroll", progress):
+        pictures.append(base64_text(grey_jpeg(pixels, level, size, share)))
+        overlays.append(base64_text(mask_png(mask, size, colours)) if mask.any() else "")
         present.append([labels[n] for n in np.unique(mask) if n])
     data = {"ct": pictures, "masks": overlays, "present": present, "start": _start(masks), "size": size}
     legend = "".join(
         f'<li><span style="background:rgb{tuple(colour)}"></span>{html.escape(name)}</li>'
-        for name, colour in list(zip(labels, mask_colours(labels).tolist(), strict=True))[1:]
+        for name, colour in list(zip(labels, colours.tolist(), strict=True))[1:]
     )
     page = _PAGE
     for name, text in (
@@ -73,40 +72,6 @@ def write_scroll(
     ):
         page = page.replace(f"@{name}@", text, 1 if name == "DATA" else -1)
     into_place(Path(path), lambda partial: partial.write_text(page, encoding="utf-8"))
-
-
-def _slices(scan: Scan, masks: np.ndarray, level: tuple[float, float]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for pixels, mask in zip(scan.voxels, masks, strict=True):
-        yield pixels if scan.units == "8-bit" else to_8bit(pixels, *level), mask
-
-
-def _size(scan: Scan) -> tuple[int, int]:
-    """Width and height of the pictures: in proportion to millimetres, and no larger than the slice."""
-    rows, columns = scan.shape[1] * scan.spacing[1], scan.shape[2] * scan.spacing[2]
-    side = min(_SIDE, max(scan.shape[1:]))
-    return tuple(max(1, round(side * mm / max(rows, columns))) for mm in (columns, rows))
-
-
-def _jpeg(grey: np.ndarray, size: tuple[int, int], share: float) -> bytes:
-    """The best quality that fits into `share` bytes, or the lowest."""
-    grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    for quality in (85, 70, 55, 40, 25, 10):
-        coded = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-        if len(coded) <= share:
-            break
-    return coded
-
-
-def _png(mask: np.ndarray, size: tuple[int, int], labels: Sequence[str]) -> bytes:
-    mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
-    # OpenCV counts blue, green, red.
-    colours = np.concatenate([mask_colours(labels)[:, ::-1], np.full((len(labels), 1), 255, np.uint8)], axis=1)
-    colours[0] = 0
-    return cv2.imencode(".png", colours[mask], [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
-
-
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
 
 
 def _start(masks: np.ndarray) -> int:

@@ -11,11 +11,11 @@ import numpy as np
 
 from tfcovid.config.segmenter import BACKGROUND, INFECTION, LEFT, RIGHT
 from tfcovid.inference.clicks import Clicks
-from tfcovid.inference.mask_colours import mask_colours
 from tfcovid.inference.overlay import draw_masks
 from tfcovid.inference.scroll import write_scroll
 from tfcovid.inference.severity import severity
 from tfcovid.into_place import folder_into_place
+from tfcovid.report.mask_colours import mask_colours
 from tfcovid.scans import Scan, write_nifti
 from tfcovid.versions import versions
 
@@ -64,7 +64,8 @@ class Segmentation:
         return masks
 
     @property
-    def _outlined(self) -> tuple[str, ...]:
+    def outlined(self) -> tuple[str, ...]:
+        """Names of the numbers in `masks` that it looked for, the background first."""
         return MASK_LABELS if self.infection is not None else MASK_LABELS[:-1]
 
     @cached_property
@@ -127,7 +128,7 @@ class Segmentation:
         Args:
             path: a PNG to write; without it the matplotlib figure is returned.
         """
-        figure = draw_masks(self.scan, self.masks, self._outlined, title=self.settings["name"], notice=self.notice)
+        figure = draw_masks(self.scan, self.masks, self.outlined, title=self.settings["name"], notice=self.notice)
         if path is None:
             return figure
         figure.savefig(path)
@@ -161,7 +162,7 @@ class Segmentation:
         if self.severity["lesions"]:
             _write_rows(self.severity["lesions"], folder / "lesions.csv")
         self.plot(folder / "figure.png")
-        write_scroll(self.scan, self.masks, self._outlined, folder / "scroll.html", notice=self.notice)
+        write_scroll(self.scan, self.masks, self.outlined, folder / "scroll.html", notice=self.notice)
         (folder / "segmentation.json").write_text(json.dumps(self.summary, indent=2) + "\n", encoding="utf-8")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from tfcovid.config import Config
 from tfcovid.data.network_slices import NetworkSlices, network_slices
 from tfcovid.errors import InputError
+from tfcovid.explain.with_map import with_map
 from tfcovid.inference.diagnosis import Diagnosis
 from tfcovid.inference.nonparametric import assess_patient, assess_slices
 from tfcovid.inference.segmentation_system import SegmentationSystem
@@ -62,7 +63,7 @@ class System:
 
     def __post_init__(self) -> None:
         window = self.config.window
-        self._windowed = windowed(self.slice_network, window.predict, window.width, self.config.mirror)
+        self._windowed = windowed(with_map(self.slice_network), window.predict, window.width, self.config.mirror)
 
     def predict(self, scan: Scan, progress: bool = False) -> Diagnosis:
         """Diagnoses a scan of any number of slices and, where it is called what `then` names, outlines its infection.

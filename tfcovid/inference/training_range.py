@@ -65,7 +65,8 @@ def unlike_training(
         low, high = min(lowest, first - 3 * (third - first)), max(highest, third + 3 * (third - first))
         if not low <= statistics[name] <= high:
             unit = "" if name == "slices" else " HU"
-            warnings.append(f"{name}: {statistics[name]:.0f}{unit}; in training {lowest:.0f} to {highest:.0f}{unit}")
+            usual = f"{lowest:.0f} to {highest:.0f}" if highest > lowest else f"{lowest:.0f}"
+            warnings.append(f"{name}: {statistics[name]:.0f}{unit}; in training {usual}{unit}")
     scans = sum(sum(counts.values()) for counts in bundle["data"].values())
     for finding in findings:
         had = bundle["findings"].get(finding.name, 0)

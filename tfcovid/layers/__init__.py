@@ -9,6 +9,7 @@ from tfcovid.layers.drop_path import DropPath
 from tfcovid.layers.each_slice import EachSlice
 from tfcovid.layers.efficient_channel_attention import EfficientChannelAttention
 from tfcovid.layers.evenly_cut import EvenlyCut
+from tfcovid.layers.evidence_map import EvidenceMap
 from tfcovid.layers.gem import GeM
 from tfcovid.layers.grouped_conv import GroupedConv2D
 from tfcovid.layers.imagenet_scale import ImageNetScale
@@ -37,6 +38,7 @@ __all__ = [
     "EachSlice",
     "EfficientChannelAttention",
     "EvenlyCut",
+    "EvidenceMap",
     "GeM",
     "GroupedConv2D",
     "ImageNetScale",

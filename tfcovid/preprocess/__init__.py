@@ -1,6 +1,8 @@
 """Slices a network can read: windows, lung crop, slice selection, resizing."""
 
+from tfcovid.preprocess.air_lungs import air_lungs
 from tfcovid.preprocess.body_box import body_box
+from tfcovid.preprocess.body_mask import body_mask
 from tfcovid.preprocess.crop_resize import crop_resize, paste
 from tfcovid.preprocess.eight_bit import from_8bit, to_8bit
 from tfcovid.preprocess.largest_components import largest_components
@@ -13,7 +15,9 @@ from tfcovid.preprocess.split_lungs import split_lungs
 from tfcovid.preprocess.window import draw_centers, window
 
 __all__ = [
+    "air_lungs",
     "body_box",
+    "body_mask",
     "crop_resize",
     "draw_centers",
     "from_8bit",

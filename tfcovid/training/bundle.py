@@ -43,7 +43,7 @@ def write_bundle(
     facts: dict[str, Any],
     run: dict[str, Any],
     predictions: Sequence[dict[str, Any]],
-    work: Path,
+    stages: Mapping[str, Path],
     parts: Mapping[str, Path],
 ) -> None:
     """Writes a bundle beside `bundle` and moves it into place.
@@ -52,7 +52,7 @@ def write_bundle(
         facts: goes into `bundle.json`, with the hashes of the weights and the best validation figures.
         run: `run.json`: what was run on what, and how long it took.
         predictions: `validation.csv`: scan, patient, truth and probabilities of each validation scan.
-        work: folder of the stages, whose logs go along.
+        stages: "slice" and "patient" -> folder of the stage, whose logs go along.
         parts: folder in the bundle -> bundle of a segmenter to copy there, see `train_parts`.
     """
     partial = bundle.with_name(f".{bundle.name}.partial")
@@ -68,7 +68,7 @@ def write_bundle(
         network.save(partial / f"{name}.keras")
         weights[name] = weights_hash(network)
         title = f"{config.name}: {name} network"
-        validation[name] = keep_stage(work / name, partial, title, getattr(config, f"{name}_training"))
+        validation[name] = keep_stage(stages[name], partial, title, getattr(config, f"{name}_training"))
     if predictions:
         write_predictions(predictions, partial / "validation.csv")
         facts = {**facts, "validation_scans": figures(predictions, config.labels)}

@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.plugins.image.metadata import create_summary_metadata
 
-from tfcovid.inference.mask_colours import mask_colours
+from tfcovid.report.mask_colours import mask_colours
 from tfcovid.training.log_slices import SLICES
 
 _MS = 120  # a slice is shown

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ def train(
     workers: int | None = None,
     mlflow: str | None = None,
     masks: Sequence[Entry] | None = None,
+    slices: str | Path | None = None,
 ) -> tuple[Path, list[tuple[Entry, str]]]:
     """Trains a system on the scans of the splits `train` (or without a split) and `val`, and writes its bundle.
 
@@ -60,6 +61,7 @@ def train(
         mlflow: name of an experiment of MLflow to log to, see `log_mlflow`.
         masks: scans with masks, which the config's segmenters are trained on first; None for those of `entries` that
             have masks. Their diagnosis does not matter.
+        slices: folder of the slice stage, which stays there: runs that differ in the patient stage alone train it once.
 
     Returns:
         The bundle, and the scans that could not be read with the reason.
@@ -97,13 +99,18 @@ def train(
     data = _data_hash(scans, config)
     if finder:
         data = hashlib.sha256((data + finder.hash).encode()).hexdigest()
-    same_work(work, {"config": config.model_dump(mode="json"), "data": data, "start": _start_hash(config)})
+    of_run = {"data": data, "start": _start_hash(config)}
+    same_work(work, {"config": config.model_dump(mode="json"), **of_run})
+    stages = {"slice": work / "slice", "patient": work / "patient"}
+    if slices:
+        same_work(Path(slices), {"config": slice_part(config), **of_run})
+        stages["slice"] = Path(slices) / "slice"
 
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     with log_mlflow(mlflow, config, work) as callbacks:
         slice_network, patient_network = _train_stages(
-            config, training, val, work, clock, callbacks, progress=progress, strategy=devices
+            config, training, val, work, stages, clock, callbacks, progress=progress, strategy=devices
         )
     facts = {
         "name": config.name,
@@ -131,10 +138,15 @@ def train(
         "seeds": {"seed": config.seed},
         "timings_s": clock.seconds,
     }
-    write_bundle(bundle, config, slice_network, patient_network, facts, run, predictions, work, parts)
+    write_bundle(bundle, config, slice_network, patient_network, facts, run, predictions, stages, parts)
     clear_parts(config, bundle)
     shutil.rmtree(work)
     return bundle, [*without_masks, *failed]
+
+
+def slice_part(config: Config) -> dict[str, Any]:
+    """What the slice stage of a config follows from."""
+    return config.model_dump(mode="json", exclude={"name", "patient_net", "patient_training"})
 
 
 def check_run(
@@ -189,6 +201,7 @@ def _train_stages(
     training: Sequence[Prepared],
     val: Sequence[Prepared],
     work: Path,
+    stages: Mapping[str, Path],
     clock: Clock,
     callbacks: Callable[[str], Sequence[keras.callbacks.Callback]],
     **how: Any,
@@ -196,7 +209,7 @@ def _train_stages(
     """The slice network and, where it is trained, the patient network."""
     keras.utils.set_random_seed(config.seed)
     with clock.of("slice"):
-        slice_network = train_slices(config, training, val, work / "slice", callbacks=callbacks("slice"), **how)
+        slice_network = train_slices(config, training, val, stages["slice"], callbacks=callbacks("slice"), **how)
     if not config.trains_patients:
         return slice_network, None
     with clock.of("features"):
@@ -208,7 +221,7 @@ def _train_stages(
     pairs, val_pairs = list(zip(training, files, strict=True)), list(zip(val, val_files, strict=True))
     with clock.of("patient"):
         return slice_network, train_patients(
-            config, pairs, val_pairs, features, work / "patient", callbacks=callbacks("patient"), **how
+            config, pairs, val_pairs, features, stages["patient"], callbacks=callbacks("patient"), **how
         )
 
 

@@ -1,4 +1,4 @@
-from tfcovid.inference.mask_colours import mask_colours
+from tfcovid.report.mask_colours import mask_colours
 
 
 def test_a_label_has_its_colour_wherever_it_stands():

@@ -1,0 +1,49 @@
+from collections.abc import Sequence
+
+import cv2
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+_COLUMNS = 6
+_TILE = 220  # pixels of a slice's width
+_PALETTE = matplotlib.colors.ListedColormap(matplotlib.colormaps["inferno"](np.linspace(0.5, 0.88, 256)))
+
+
+def heat_sheet(grey: np.ndarray, heat: np.ndarray, titles: Sequence[str], what: str, shape: float = 1.0) -> Figure:
+    """Slices, each with its map over it beneath: warm is suspicious, and nothing is drawn where the map is 0.
+
+    The colours run from 0 to 1 on every sheet, so that slices and scans can be compared.
+
+    Args:
+        grey: `(slices, height, width)` in [0, 1].
+        heat: of the same shape, in [0, 1].
+        titles: of each slice.
+        what: of the map, beside the scale.
+        shape: mm of a row by mm of a column.
+    """
+    height = round(_TILE * grey.shape[1] / grey.shape[2] * shape)
+    columns = min(_COLUMNS, len(grey))
+    rows = -(-len(grey) // columns)
+    width, tall = max(columns * _TILE / 100, 4.5), rows * (2 * height / 100 + 0.25) + 0.8
+    figure = Figure(figsize=(width, tall), dpi=100, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for one in axes:
+        one.axis("off")
+    for one, slice_, warm, title in zip(axes, grey, heat, titles, strict=False):
+        pair = [cv2.resize(layer.astype(np.float32), (_TILE, height)) for layer in (slice_, warm)]
+        one.imshow(np.concatenate([pair[0][..., None].repeat(3, -1), heat_overlay(*pair)]), interpolation="nearest")
+        one.set_title(title, fontsize=8)
+    as_seen = matplotlib.colors.ListedColormap(heat_overlay(np.full(256, 0.25), np.linspace(0, 1, 256)))  # over lung
+    scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, 1), as_seen)
+    bar = figure.colorbar(scale, ax=axes.tolist(), location="bottom", shrink=0.5, aspect=50)
+    bar.set_label(what, fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    return figure
+
+
+def heat_overlay(grey: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """`(..., 3)` in [0, 1] of a slice and the map over it, both in [0, 1]."""
+    heat = np.clip(heat, 0, 1)
+    cover = 0.6 * heat[..., None] ** 0.75
+    return (1 - cover) * np.clip(grey, 0, 1)[..., None] + cover * _PALETTE(heat)[..., :3]

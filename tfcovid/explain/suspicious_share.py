@@ -1,0 +1,26 @@
+import numpy as np
+
+SIDES = {"left lung": 1, "right lung": 2}
+
+
+def suspicious_share(lesion_map: np.ndarray, lungs: np.ndarray, threshold: float = 0.5) -> dict[str, float | None]:
+    """How much of each lung a map marks.
+
+    Args:
+        lesion_map: `(slices, height, width)` in [0, 1].
+        lungs: uint8 of the same shape, 1 left lung, 2 right lung.
+        threshold: a voxel is marked from here on.
+
+    Returns:
+        "left lung", "right lung" and "both lungs" -> per cent of its voxels; None for a lung without any.
+
+    Raises:
+        ValueError: shapes that differ.
+    """
+    if lesion_map.shape != lungs.shape:
+        raise ValueError(f"map and lungs differ in shape. Received: {lesion_map.shape} and {lungs.shape}")
+    voxels = np.bincount(lungs.ravel(), minlength=3)
+    marked = np.bincount(lungs[lesion_map >= threshold], minlength=3)
+    counts = {name: (marked[n], voxels[n]) for name, n in SIDES.items()}
+    counts["both lungs"] = marked[1:3].sum(), voxels[1:3].sum()
+    return {name: float(100 * part / whole) if whole else None for name, (part, whole) in counts.items()}

@@ -1,0 +1,179 @@
+"""Where in a scan a system sees what it calls, and the files that show it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+
+from tfcovid.data.network_slices import network_slices, scan_hu
+from tfcovid.errors import InputError
+from tfcovid.explain import feature_maps, feature_sheet, grad_cam, heat_sheet, suspicious_share
+from tfcovid.inference.diagnosis import Diagnosis
+from tfcovid.inference.ensemble import Ensemble
+from tfcovid.inference.segmentation import scan_facts
+from tfcovid.inference.system import System
+from tfcovid.into_place import folder_into_place
+from tfcovid.layers.evidence_map import SCALE
+from tfcovid.preprocess import air_lungs, body_mask, paste, split_lungs, window
+from tfcovid.scans import write_nifti
+from tfcovid.versions import versions
+
+_SHOWN = 12  # slices of the sheet
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A map of what a system finds suspicious in a scan.
+
+    Attributes:
+        heat: `(slices, height, width)` in [0, 1] in the frame of the scan, 0 outside the body.
+        method: how the map was made.
+        label: what it speaks for; None for any label but the first.
+        share: "left lung", "right lung", "both lungs" -> per cent that the map marks at 0.5, None without a lung.
+        lungs_by: how the lungs were found.
+        shown: numbers of the slices on the sheet.
+        sheets: name of a feature-map sheet -> figure.
+    """
+
+    diagnosis: Diagnosis
+    heat: np.ndarray
+    method: str
+    label: str | None
+    share: dict[str, float | None]
+    lungs_by: str
+    shown: list[int]
+    sheets: dict[str, Figure] = field(default_factory=dict)
+
+    @property
+    def map_of(self) -> str:
+        """What the map speaks for, in words."""
+        return self.label or f"any label but {self.diagnosis.labels[0]}"
+
+    def save(self, folder: str | Path, overwrite: bool = False) -> Path:
+        """Writes `heat_map.nii.gz` (per cent, in the frame of the scan's file), `heat_map.png`, a folder `features` of
+        the sheets, and `explanation.json`, which comes last.
+
+        Raises:
+            InputError: the folder holds something already and `overwrite` is not given, or other things.
+        """
+        known = ("explanation.json", "heat_map.nii.gz", "heat_map.png", "features")
+        return folder_into_place(folder, self._write, known, overwrite)
+
+    def sheet(self) -> Figure:
+        """The shown slices, head to feet, with the map beneath each."""
+        scan, settings = self.diagnosis.scan, self.diagnosis.settings["window"]
+        shown = self.shown[::-1]
+        pixels = scan.voxels[shown]
+        grey = (
+            pixels / 255 if scan.units == "8-bit" else window(pixels, np.median(settings["predict"]), settings["width"])
+        )
+        titles = [f"slice {k}" for k in shown]
+        what = f"{self.map_of}, {self.method}; warm is suspicious"
+        return heat_sheet(grey, self.heat[shown], titles, what, scan.spacing[1] / scan.spacing[2])
+
+    def _write(self, folder: Path) -> None:
+        scan = self.diagnosis.scan
+        write_nifti(np.rint(self.heat * 100).astype(np.uint8), folder / "heat_map.nii.gz", like=scan)
+        self.sheet().savefig(folder / "heat_map.png")
+        if self.sheets:
+            (folder / "features").mkdir()
+        for name, figure in self.sheets.items():
+            figure.savefig(folder / "features" / f"{name}.png")
+        facts = {
+            "notice": self.diagnosis.notice,
+            "diagnosis": self.diagnosis.label,
+            "probabilities": self.diagnosis.probabilities,
+            "map_of": self.map_of,
+            "method": self.method,
+            "suspicious_percent": self.share,
+            "lungs_by": self.lungs_by,
+            "slices_shown": self.shown,
+            "scan": scan_facts(scan),
+            "bundle": self.diagnosis.bundle,
+            "versions": versions(),
+        }
+        (folder / "explanation.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def explain_scan(
+    system: System | Ensemble,
+    scan,
+    *,
+    label: str | None = None,
+    slices: Sequence[int] = (),
+    layers: Sequence[str] = (),
+    progress: bool = False,
+) -> Explanation:
+    """Says where in a scan a system sees what it calls.
+
+    Without `label` the map is the lesion map of the diagnosis: of an ensemble the mean of its members'. For a label it
+    is Grad-CAM, of an ensemble that of the first member, on the scale of `EvidenceMap`: tanh(log-odds of a place / 8)
+    times the slice's probability of the label, the mean over the windows.
+
+    Args:
+        slices: to show, numbered from the feet; by default twelve spread evenly. Feature maps are of these slices, or
+            by default of the one with the warmest map.
+        layers: of the first member's slice network, to show the feature maps of.
+
+    Raises:
+        InputError: an unknown label, layer or slice, or pixels that the system cannot read.
+    """
+    member = next(iter(system.members.values())) if isinstance(system, Ensemble) else system
+    config, network = member.config, member.slice_network
+    known = feature_maps(network) if layers else ()
+    for layer in layers:
+        if layer not in known:
+            raise InputError(f"--layer: the network has no such feature maps; --layers lists them. Received: {layer}")
+    if label is not None and label not in config.labels:
+        raise InputError(f"--label: one of {', '.join(config.labels)}. Received: {label}")
+    for k in slices:
+        if not 0 <= k < len(scan.voxels):
+            raise InputError(f"--slice: from 0 to {len(scan.voxels) - 1}, from the feet. Received: {k}")
+
+    diagnosis = system.diagnose(scan, progress)
+    method, small, cut = "class activation map", diagnosis.small_map, diagnosis.slices
+    if "lesion_map" in network.output:
+        method = "lesion prototypes"
+    if label is not None or small is None:
+        method = "Grad-CAM"
+        if isinstance(system, Ensemble):
+            cut = network_slices(scan, config, finder=member.finder)
+        small = _grad_cam(member, cut.hu, None if label is None else config.labels.index(label))
+    hu = scan_hu(scan, config)
+    body = body_mask(hu)
+    heat = np.zeros(scan.voxels.shape, np.float32)
+    heat[cut.index] = paste(small, cut.boxes, heat.shape[1:])
+    heat[~body] = 0
+
+    if diagnosis.lungs is None:
+        lungs, lungs_by = air_lungs(hu, scan.spacing, body=body), "air within the body"
+    else:
+        lungs, lungs_by = split_lungs(diagnosis.lungs, scan.spacing), config.crop.segmenter
+    shown = sorted(set(slices)) or np.unique(np.linspace(0, len(heat) - 1, _SHOWN).round().astype(int)).tolist()
+    of_features = sorted(set(slices)) or [int(heat.sum(axis=(1, 2)).argmax())]
+    sheets = {
+        f"{layer.replace('/', '-')}_slice{k}": feature_sheet(network, _seen(member, cut.hu[at])[0], layer)
+        for layer in layers
+        for k in of_features
+        for at in np.flatnonzero(cut.index == k)
+    }
+    return Explanation(diagnosis, heat, method, label, suspicious_share(heat, lungs), lungs_by, shown, sheets)
+
+
+def _seen(member: System, hu: np.ndarray) -> np.ndarray:
+    """`(windows, ..., height, width, 1)` as the slice network takes them."""
+    settings = member.config.window
+    return np.stack([window(hu, float(center), settings.width) for center in settings.predict])[..., None]
+
+
+def _grad_cam(member: System, hu: np.ndarray, label: int | None) -> np.ndarray:
+    maps = []
+    for seen in _seen(member, hu):
+        found = keras.ops.convert_to_numpy(member.slice_network.predict(seen, batch_size=8, verbose=0)["disease"])
+        chance = 1 - found[:, 0] if label is None else found[:, label]
+        maps.append(np.tanh(grad_cam(member.slice_network, seen, label) / SCALE) * chance[:, None, None])
+    return np.mean(maps, axis=0).astype(np.float32)

@@ -1,0 +1,180 @@
+"""The slices of a report: the key ones, and all of them to scroll through."""
+
+import html
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfcovid.progress import with_progress
+from tfcovid.report.key_slices import key_slices
+from tfcovid.report.mask_colours import mask_colours
+from tfcovid.report.pictures import base64_text, data_url, grey_jpeg, heat_colours, heat_png, mask_png, picture_size
+from tfcovid.report.strip import strip
+from tfcovid.scans import Scan
+
+if TYPE_CHECKING:
+    from tfcovid.inference.diagnosis import Diagnosis
+
+LEVEL = (-600.0, 1500.0)  # centre and width of the window, HU: the usual one for lungs
+_SIDE, _HEAT_SIDE = 512, 256  # pixels of the longer side, at most
+_CT, _HEAT, _MASKS = 7_500_000, 1_200_000, 1_200_000  # bytes before base64 makes them a third larger
+_KEY = 60_000  # bytes of a key slice
+_MANY = 400  # slices, above which pictures become smaller
+
+
+def viewer(diagnosis: "Diagnosis", progress: bool = False) -> tuple[str, dict[str, Any]]:
+    """The slices as HTML, and the data that the script of the report needs to show them."""
+    scan, count = diagnosis.scan, len(diagnosis.scan.voxels)
+    heat = diagnosis.lesion_map
+    found = diagnosis.segmentation
+    masks, labels = (found.masks, found.outlined) if found else (None, ())
+    colours, infection = mask_colours(labels), found and found.infection
+    suspicion = _suspicion(diagnosis, heat)
+    keys = key_slices(suspicion)
+    side = round(_SIDE * min(1, (_MANY / count) ** 0.5))
+    size = picture_size(scan, side)
+
+    def pictures(k: int) -> tuple[bytes, bytes, bytes]:
+        ct = grey_jpeg(scan.voxels[k], LEVEL, size, _CT / count)
+        warm = lines = b""
+        if heat is not None and heat[k].any():
+            warm = _within(_HEAT / count, scan, _HEAT_SIDE, lambda at: heat_png(heat[k], at))
+        if masks is not None and masks[k].any():
+            lines = _within(_MASKS / count, scan, side, lambda at: mask_png(masks[k], at, colours, outline=True))
+        return ct, warm, lines
+
+    with ThreadPoolExecutor() as pool:
+        coded = list(with_progress(pool.map(pictures, range(count)), count, "Writing the report", progress))
+    rows = {row["slice"]: row for row in diagnosis.slice_table}
+    infected = None if infection is None else infection.any(axis=(1, 2))
+    ct, warm, lines = ([base64_text(one) for one in some] for some in zip(*coded, strict=True))
+    data: dict[str, Any] = {"ct": ct, "heat": warm, "masks": lines}
+    data["said"] = [_said(k, count, rows.get(k), diagnosis) for k in range(count)]
+    data["start"] = max(keys, key=lambda k: suspicion[k])
+    figures = "\n".join(
+        _figure(k, rows.get(k), (grey_jpeg(scan.voxels[k], LEVEL, size, _KEY), *coded[k][1:]), size) for k in keys
+    )
+    several, over = count > 1, [kind for kind, there in (("heat", heat is not None), ("masks", bool(labels))) if there]
+    body = f"""<section class="slices{" both" if several else ""}">
+<h2>{"Slices" if several else "Slice"}</h2>
+<div class="keys-side{"" if several else " only-print"}">
+<p class="quiet">The most suspicious, apart from each other, from the feet up.</p>
+<ul class="keys">
+{figures}
+</ul>
+{_legend(over, labels)}
+</div>
+<div class="viewer">
+{_view(diagnosis, size)}
+<p id="where"></p>
+{strip(diagnosis, rows, infected) if several else ""}
+{_controls(over, several, infection is not None)}
+<noscript><p>Without JavaScript this page shows the key slices alone.</p></noscript>
+</div>
+</section>"""
+    return body, data
+
+
+def _suspicion(diagnosis: "Diagnosis", heat: np.ndarray | None) -> np.ndarray:
+    """Of each slice: the area of its infection, where it was outlined; then the sum of its map, or its probability."""
+    if heat is not None:
+        value = heat.sum(axis=(1, 2), dtype=float)
+    else:
+        value = np.zeros(len(diagnosis.scan.voxels))
+        value[diagnosis.slices.index] = diagnosis.lesion_probabilities
+    found = diagnosis.segmentation
+    if found is None or found.infection is None:
+        return value
+    # Less than a pixel: it orders slices of the same infection alone.
+    return np.count_nonzero(found.infection, axis=(1, 2)) + value / (value.max() + 1)
+
+
+def _within(share: float, scan: Scan, side: int, coded: Callable[[tuple[int, int]], bytes]) -> bytes:
+    """The largest picture of at most `share` bytes, or the smallest."""
+    for smaller in (1, 2, 4):
+        found = coded(picture_size(scan, side // smaller))
+        if len(found) <= share:
+            break
+    return found
+
+
+def _said(k: int, count: int, row: dict[str, Any] | None, diagnosis: "Diagnosis") -> str:
+    where = f"Slice {k} of 0 to {count - 1}" if count > 1 else "The only slice"
+    if row is None:
+        return f"{where}. Not read by the network."
+    where += f", z {row['z_mm']:.1f} mm" if diagnosis.scan.known_spacing and count > 1 else ""
+    none = " No lung found." if row["without_lung"] else ""
+    return f"{where}. Lesion {row['lesion']:.2f}; alone called {row['label']}.{none}"
+
+
+def _figure(k: int, row: dict[str, Any] | None, coded: tuple[bytes, bytes, bytes], size: tuple[int, int]) -> str:
+    ct, warm, lines = coded
+    measure = f'width="{size[0]}" height="{size[1]}"'
+    plain = f'<img src="{data_url(ct)}" alt="" {measure}>'
+    over = "".join(
+        f'<img class="over {kind}" src="{data_url(one)}" alt="" {measure}>'
+        for kind, one in (("heat", warm), ("masks", lines))
+        if one
+    )
+    said = f"lesion {row['lesion']:.2f}, {html.escape(row['label'])}" if row else "not read"
+    return (
+        f'<li><figure><div class="plain">{plain}</div><button class="stack" data-slice="{k}" '
+        f'aria-label="Show slice {k} in the viewer">{plain}{over}</button>'
+        f"<figcaption><b>Slice {k}</b> {said}</figcaption></figure></li>"
+    )
+
+
+def _view(diagnosis: "Diagnosis", size: tuple[int, int]) -> str:
+    width, height = size
+    bar, scan = "", diagnosis.scan
+    if scan.known_spacing:
+        bar = f'<span class="scale" style="width:{5000 / (scan.shape[2] * scan.spacing[2]):.2f}%">5 cm</span>'
+    sides = "".join(
+        f'<span class="{side}" title="the patient\'s {side}">{side[0].upper()}</span>' for side in ("right", "left")
+    )
+    return (
+        f'<div class="view" style="max-width:min(100%, {72 * width / height:.1f}vh)"><canvas id="view" width="{width}" '
+        f'height="{height}" role="img" aria-labelledby="where"></canvas>{sides}{bar}</div>'
+    )
+
+
+def _legend(over: list[str], labels: Sequence[str]) -> str:
+    items = []
+    if "heat" in over:
+        ramp = ", ".join(["#404040", *heat_colours()[::4]])
+        items.append(
+            f'<li>Lesion map: 0<span class="ramp" style="background:linear-gradient(90deg, {ramp})"></span>1</li>'
+        )
+    colours = mask_colours(labels).tolist()
+    items += [
+        f'<li><i style="background:rgb{tuple(colour)}"></i>{html.escape(name)}</li>'
+        for name, colour in list(zip(labels, colours, strict=True))[1:]
+    ]
+    note = "Warm is suspicious, on the same scale in every scan." if "heat" in over else ""
+    return f'<ul class="legend">{"".join(items)}</ul>\n<p class="quiet">{note}</p>' if items else ""
+
+
+def _controls(over: list[str], several: bool, outlined: bool) -> str:
+    # Outlines of the infection say more than the map, in which they are hard to see.
+    names = {"heat": ("Lesion map", "" if outlined else " checked"), "masks": ("Outlines", " checked")}
+    boxes = "".join(
+        f'<label><input type="checkbox" data-layer="{kind}"{names[kind][1]}>{names[kind][0]}</label>' for kind in over
+    )
+    if "heat" in over:
+        boxes += '<label>Strength of the map <input id="opacity" type="range" min="0" max="100" value="100"></label>'
+    steps, keys = "", []
+    if several:
+        steps = (
+            '<span class="steps"><button data-step="-1" aria-label="One slice towards the feet">&minus;</button> '
+            '<button data-step="1" aria-label="One slice towards the head">+</button></span>'
+        )
+        keys.append(
+            "Arrow keys turn slices. Once the strip is chosen, Home, End, Page Up, Page Down and the wheel do too"
+        )
+    if over:
+        keys.append("M hides and shows the overlay")
+    return (
+        f'<div class="row">{steps}{boxes}</div>\n<p class="quiet no-print">{". ".join(keys)}{"." if keys else ""}</p>'
+    )

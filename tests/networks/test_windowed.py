@@ -4,6 +4,7 @@ import pytest
 
 from tests.layers.shared_check import check
 from tests.networks.settled import settled
+from tfcovid.explain import with_map
 from tfcovid.networks import m3lung_slice, windowed
 
 CENTERS, WIDTH = (-700, -612.5, -500), 1200
@@ -35,6 +36,19 @@ def test_equals_the_windows_one_by_one(multi_task, hu):
         if name == "lesion_map":
             expected = expected.mean(axis=1)
         np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_the_map_marks_the_side_that_is_ill(mirror):
+    # It calls ill what is bright.
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(1, 1, kernel_initializer="ones")(inputs))
+    network = keras.Model(inputs, keras.layers.Dense(1, "sigmoid", name="disease")(x))
+    network.get_layer("disease").set_weights([np.full((1, 1), 20.0), np.zeros(1)])
+    hu = np.full((1, 8, 8, 1), -2000, "int16")
+    hu[0, :4, 6:] = 0
+    found = np.asarray(windowed(with_map(network), CENTERS, WIDTH, mirror)(hu)["lesion_map"])[0, ..., 0]
+    assert (found[:4, 6:] > 0.5).all() and found.sum() == pytest.approx(found[:4, 6:].sum())
 
 
 def test_shared_check(tmp_path):

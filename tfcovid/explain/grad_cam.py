@@ -18,9 +18,9 @@ def grad_cam(
     picture divide by a fixed number or by the largest value of a scan, never by that of a slice.
 
     Args:
-        network: functional, of TensorFlow's backend; its output, or "disease" in a dictionary, are logits or
-            probabilities `(batch, labels)`, or `(batch, 1)` of the second of two, or those of a segmenter
-            `(batch, *places, labels)`.
+        network: functional, of TensorFlow's backend; its output, or "disease" in a dictionary, are probabilities, or
+            logits of a dense layer, `(batch, labels)`, or `(batch, 1)` of the second of two, or the probabilities of
+            a segmenter `(batch, *places, labels)`.
         inputs: as the network takes them, an array or a dictionary.
         label: number of the label; by default any but the first.
         layer: one of `feature_maps` that is in `network` itself; by default the last one that has places or, of a
@@ -40,7 +40,7 @@ def grad_cam(
     if label is not None and not 0 <= label < max(labels, 2):
         raise ValueError(f"label is from 0 to {max(labels, 2) - 1}. Received: label={label}")
     maps = feature_map(network, layer or _last(network, output))
-    head = _head(network)
+    head = _head(network, output)
     model = keras.Model(network.input, [maps, output if head is None else _reads(network, head)])
     found = []
     count = len(keras.tree.flatten(inputs)[0])
@@ -93,8 +93,8 @@ def _chance(probabilities, label: int | None):
     return 1 - probabilities[..., 0] if label is None else probabilities[..., label]
 
 
-def _head(network: keras.Model) -> layers.Dense | None:
-    head = next((one for one in network.layers if one.name == "disease"), network.layers[-1])
+def _head(network: keras.Model, output) -> layers.Dense | None:
+    head = next((one for one in network.layers if one.name == "disease"), output._keras_history.operation)
     return head if isinstance(head, layers.Dense) and len(head.kernel.shape) == 2 else None
 
 

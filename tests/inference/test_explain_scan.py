@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from tfcovid.errors import InputError
-from tfcovid.inference import load
-from tfcovid.inference.explain_scan import explain_scan
+from tfcovid.inference import explain_scan, load
 from tfcovid.preprocess import body_mask
 from tfcovid.scans import Scan, read_scan
 

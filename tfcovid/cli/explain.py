@@ -50,8 +50,7 @@ def explain(bundle, scan, output, slices, layers, label, list_layers, series, al
             raise InputError(f"{output} is not empty; choose another folder or pass --overwrite.")
     quiet_tensorflow()
     from tfcovid.explain import feature_maps
-    from tfcovid.inference import load
-    from tfcovid.inference.explain_scan import explain_scan
+    from tfcovid.inference import explain_scan, load
     from tfcovid.scans import read_scan
 
     system = load(bundle)

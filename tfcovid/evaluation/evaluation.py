@@ -25,7 +25,7 @@ class Evaluation:
 
     def __str__(self) -> str:
         rows = [f"  {point}" for point in self.points]
-        head = ["Thresholds from validation, for disease against none:"] if rows else []
+        head = ["Thresholds from validation:"] if rows else []
         return "\n".join([str(self.score), *head, *rows])
 
 

@@ -30,6 +30,12 @@ class OperatingPoint:
     validation_specificity: float
     positive: str
 
+    def __str__(self) -> str:
+        return (
+            f"{self.positive} from {self.threshold:.4f} on, for a sensitivity of {self.wanted:g}: "
+            f"sensitivity {self.sensitivity}, specificity {self.specificity}"
+        )
+
 
 def operating_points(
     validation: Predictions,

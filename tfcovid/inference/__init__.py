@@ -4,6 +4,7 @@ from tfcovid.inference.bundles import find_bundle, shipped_bundles
 from tfcovid.inference.clicks import Clicks
 from tfcovid.inference.diagnosis import Diagnosis
 from tfcovid.inference.ensemble import Ensemble, write_ensemble
+from tfcovid.inference.explain_scan import Explanation, explain_scan
 from tfcovid.inference.load import load, load_segmenter, lung_finder
 from tfcovid.inference.predict_folder import Outcome, predict_folder, scans_to_predict, segment_folder
 from tfcovid.inference.read_clicks import read_clicks
@@ -16,11 +17,13 @@ __all__ = [
     "Clicks",
     "Diagnosis",
     "Ensemble",
+    "Explanation",
     "Outcome",
     "ScoredScan",
     "Segmentation",
     "SegmentationSystem",
     "System",
+    "explain_scan",
     "find_bundle",
     "load",
     "load_segmenter",

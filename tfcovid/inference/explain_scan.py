@@ -19,7 +19,7 @@ from tfcovid.inference.system import System
 from tfcovid.into_place import folder_into_place
 from tfcovid.layers.evidence_map import SCALE
 from tfcovid.preprocess import air_lungs, body_mask, paste, split_lungs, window
-from tfcovid.scans import write_nifti
+from tfcovid.scans import Scan, write_nifti
 from tfcovid.versions import versions
 
 _SHOWN = 12  # slices of the sheet
@@ -101,7 +101,7 @@ class Explanation:
 
 def explain_scan(
     system: System | Ensemble,
-    scan,
+    scan: Scan,
     *,
     label: str | None = None,
     slices: Sequence[int] = (),

@@ -47,6 +47,7 @@ def write_cohort_report(
     *,
     title: str,
     notice: str,
+    others: "Iterable[Score]" = (),
     curves: "Iterable[tuple[str, Picture]]" = (),
     points: "Iterable[OperatingPoint]" = (),
     links: Mapping[str, str] | None = None,
@@ -63,6 +64,7 @@ def write_cohort_report(
     Args:
         score: of `predictions`.
         path: the file to write; one that is there is replaced.
+        others: of the same scans at other levels, of slices or patients.
         curves: captions and pictures.
         links: name of a case -> address of its own report, relative to `path`. It is shown on hovering: it must not
             name a patient either.
@@ -74,6 +76,7 @@ def write_cohort_report(
         _headline(score, title),
         section("Labels", _labels(score)),
         section("Confusion matrix", _confusion(score)),
+        _levels(list(others)),
         _curves(curves),
         _thresholds(list(points), score.level),
         _left_out(list(unreadable), names),
@@ -166,6 +169,18 @@ def _confusion(score: "Score") -> str:
         heads, rows, caption="Called (columns), and the share of each true label", numbers=range(1, len(heads))
     )
     return f'<div class="matrix">{body}</div>'
+
+
+def _levels(others: "list[Score]") -> str:
+    if not others:
+        return ""
+    rows = [
+        [name.partition("|")[0], *(_cell(one.figures[key]) for one in others)]
+        for key, name in (_HEADLINE | _ERRORS).items()
+        if key in others[0].figures
+    ]
+    heads = ("Figure", *(f"{one.cases:,} {one.level}s" for one in others))
+    return section("Other levels", table(heads, rows, numbers=range(1, len(heads))))
 
 
 def _curves(curves: "Iterable[tuple[str, Picture]]") -> str:

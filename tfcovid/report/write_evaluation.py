@@ -80,6 +80,7 @@ def write_evaluation(
             partial / "report.html",
             title=title,
             notice=notice,
+            others=evaluation.others,
             curves=[(name, draw_evaluation(predictions, scores[0], [panel])) for panel, name in _CURVES.items()],
             points=evaluation.points,
             links=links,

@@ -2,23 +2,23 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from tfcovid.data.network_slices import network_slices, scan_hu
+from tfcovid.data.network_slices import network_slices
 from tfcovid.errors import InputError
-from tfcovid.explain import feature_maps, feature_sheet, grad_cam, heat_sheet, suspicious_share
+from tfcovid.explain import feature_maps, feature_sheet, grad_cam, heat_sheet
 from tfcovid.inference.diagnosis import Diagnosis
 from tfcovid.inference.ensemble import Ensemble
 from tfcovid.inference.segmentation import scan_facts
 from tfcovid.inference.system import System
 from tfcovid.into_place import folder_into_place
 from tfcovid.layers.evidence_map import SCALE
-from tfcovid.preprocess import air_lungs, body_mask, paste, split_lungs, window
+from tfcovid.preprocess import window
 from tfcovid.scans import Scan, write_nifti
 from tfcovid.versions import versions
 
@@ -135,24 +135,15 @@ def explain_scan(
             raise InputError(f"--slice: from 0 to {len(scan.voxels) - 1}, from the feet. Received: {k}")
 
     diagnosis = system.diagnose(scan, progress)
-    method, small, cut = "class activation map", diagnosis.small_map, diagnosis.slices
-    if "lesion_map" in network.output:
-        method = "lesion prototypes"
-    if label is not None or small is None:
-        method = "Grad-CAM"
+    method = "lesion prototypes" if "lesion_map" in network.output else "class activation map"
+    mapped = diagnosis
+    if label is not None or diagnosis.small_map is None:
+        method, cut = "Grad-CAM", diagnosis.slices
         if isinstance(system, Ensemble):
             cut = network_slices(scan, config, finder=member.finder)
         small = _grad_cam(member, cut.hu, None if label is None else config.labels.index(label))
-    hu = scan_hu(scan, config)
-    body = body_mask(hu)
-    heat = np.zeros(scan.voxels.shape, np.float32)
-    heat[cut.index] = paste(small, cut.boxes, heat.shape[1:])
-    heat[~body] = 0
-
-    if diagnosis.lungs is None:
-        lungs, lungs_by = air_lungs(hu, scan.spacing, body=body), "air within the body"
-    else:
-        lungs, lungs_by = split_lungs(diagnosis.lungs, scan.spacing), config.crop.segmenter
+        mapped = replace(diagnosis, small_map=small, slices=cut)
+    heat, cut = mapped.lesion_map, mapped.slices
     shown = sorted(set(slices)) or np.unique(np.linspace(0, len(heat) - 1, _SHOWN).round().astype(int)).tolist()
     of_features = sorted(set(slices)) or [int(heat.sum(axis=(1, 2)).argmax())]
     sheets = {
@@ -161,7 +152,7 @@ def explain_scan(
         for k in of_features
         for at in np.flatnonzero(cut.index == k)
     }
-    return Explanation(diagnosis, heat, method, label, suspicious_share(heat, lungs), lungs_by, shown, sheets)
+    return Explanation(diagnosis, heat, method, label, mapped.suspicious, mapped.sides[1], shown, sheets)
 
 
 def _seen(member: System, hu: np.ndarray) -> np.ndarray:

@@ -1,12 +1,6 @@
 import numpy as np
 
-from tfcovid.explain import heat_overlay, heat_sheet
-
-
-def test_nothing_is_drawn_where_the_map_is_0_and_warm_is_more_red():
-    seen = heat_overlay(np.full(3, 0.3), np.array([0.0, 0.5, 1.0]))
-    np.testing.assert_array_equal(seen[0], 0.3)
-    assert seen[2, 0] > seen[1, 0] > seen[0, 0] and (seen[1:, 0] > seen[1:, 2] + 0.1).all()
+from tfcovid.explain import heat_sheet
 
 
 def test_equal_values_have_equal_colours_whatever_else_is_in_the_slice():

@@ -3,7 +3,7 @@
 from tfcovid.explain.feature_maps import feature_map, feature_maps
 from tfcovid.explain.feature_sheet import feature_sheet
 from tfcovid.explain.grad_cam import grad_cam
-from tfcovid.explain.heat_sheet import heat_overlay, heat_sheet
+from tfcovid.explain.heat_sheet import heat_sheet
 from tfcovid.explain.suspicious_share import suspicious_share
 from tfcovid.explain.with_map import with_map
 
@@ -12,7 +12,6 @@ __all__ = [
     "feature_maps",
     "feature_sheet",
     "grad_cam",
-    "heat_overlay",
     "heat_sheet",
     "suspicious_share",
     "with_map",

@@ -5,9 +5,10 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from tfcovid.report.heat_colours import heat_overlay, heat_scale
+
 _COLUMNS = 6
 _TILE = 220  # pixels of a slice's width
-_PALETTE = matplotlib.colors.ListedColormap(matplotlib.colormaps["inferno"](np.linspace(0.5, 0.88, 256)))
 
 
 def heat_sheet(grey: np.ndarray, heat: np.ndarray, titles: Sequence[str], what: str, shape: float = 1.0) -> Figure:
@@ -34,16 +35,9 @@ def heat_sheet(grey: np.ndarray, heat: np.ndarray, titles: Sequence[str], what: 
         pair = [cv2.resize(layer.astype(np.float32), (_TILE, height)) for layer in (slice_, warm)]
         one.imshow(np.concatenate([pair[0][..., None].repeat(3, -1), heat_overlay(*pair)]), interpolation="nearest")
         one.set_title(title, fontsize=8)
-    as_seen = matplotlib.colors.ListedColormap(heat_overlay(np.full(256, 0.25), np.linspace(0, 1, 256)))  # over lung
+    as_seen = matplotlib.colors.ListedColormap(heat_scale(256))
     scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, 1), as_seen)
     bar = figure.colorbar(scale, ax=axes.tolist(), location="bottom", shrink=0.5, aspect=50)
     bar.set_label(what, fontsize=8)
     bar.ax.tick_params(labelsize=7)
     return figure
-
-
-def heat_overlay(grey: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """`(..., 3)` in [0, 1] of a slice and the map over it, both in [0, 1]."""
-    heat = np.clip(heat, 0, 1)
-    cover = 0.6 * heat[..., None] ** 0.75
-    return (1 - cover) * np.clip(grey, 0, 1)[..., None] + cover * _PALETTE(heat)[..., :3]

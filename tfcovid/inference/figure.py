@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING
 
 import cv2
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from tfcovid.preprocess import window
+from tfcovid.report.heat_colours import heat_overlay
 
 if TYPE_CHECKING:
     from tfcovid.inference.diagnosis import Diagnosis
@@ -16,7 +16,6 @@ _EVERY = 5
 _COLUMNS = 10  # at most
 _TILE_WIDTH = 160  # pixels of a slice in the figure
 _GAP = 6
-_COLOURS = "inferno"  # warm is suspicious
 
 
 def draw(diagnosis: "Diagnosis") -> Figure:
@@ -84,10 +83,7 @@ def _tiles(diagnosis: "Diagnosis", n: int, tile: tuple[int, int]) -> list[np.nda
     if diagnosis.small_map is None:
         return [grey]
     heat = _fit(diagnosis.lesion_map[diagnosis.slices.index[n], top:bottom, left:right], spacing, tile)
-    colour = matplotlib.colormaps[_COLOURS](heat)[..., :3]
-    # A cold map leaves the slice to be seen; a warm one covers it by more than half.
-    cover = 0.25 + 0.35 * heat[..., None]
-    return [grey, (1 - cover) * grey + cover * colour]
+    return [grey, heat_overlay(grey[..., 0], heat)]
 
 
 def _fit(image: np.ndarray, row_over_column: float, tile: tuple[int, int]) -> np.ndarray:

@@ -4,16 +4,14 @@ import base64
 from io import BytesIO
 
 import cv2
-import matplotlib
 import numpy as np
 from PIL import Image
 
 from tfcovid.preprocess import to_8bit
+from tfcovid.report.heat_colours import heat_colours, heat_cover
 from tfcovid.scans import Scan
 
 _STEPS = 32  # of the heat map's colours; more only make the files larger
-_COVER = 0.6  # opacity of the warmest
-_PALETTE = (matplotlib.colormaps["inferno"](np.linspace(0.5, 0.88, _STEPS))[:, :3] * 255).round().astype(np.uint8)
 
 
 def picture_size(scan: Scan, side: int) -> tuple[int, int]:
@@ -38,22 +36,9 @@ def heat_png(heat: np.ndarray, size: tuple[int, int]) -> bytes:
     """A map in [0, 1] in colours from nothing at 0 to the warmest at 1, on one scale for every picture."""
     heat = cv2.resize(np.asarray(heat, np.float32), size, interpolation=cv2.INTER_AREA)
     steps = np.rint(np.clip(heat, 0, 1) * _STEPS).astype(np.uint8)
-    colours = np.concatenate([np.zeros((1, 3), np.uint8), _PALETTE])
-    return _palette_png(steps, colours, heat_cover(np.arange(_STEPS + 1) / _STEPS))
-
-
-def heat_cover(heat: np.ndarray) -> np.ndarray:
-    """Opacity, 0 to 255, of `heat_png` where the map has these values."""
-    return np.rint(255 * _COVER * heat**0.75).astype(np.uint8)
-
-
-def heat_colours() -> list[str]:
-    """CSS colours of `heat_png` from 0 to 1, evenly spaced, as they look over lung."""
-    cover = heat_cover(np.arange(1, _STEPS + 1) / _STEPS) / 255
-    return [
-        f"rgb{tuple(int(c) for c in colour)}"
-        for colour in np.rint(_PALETTE * cover[:, None] + 64 * (1 - cover[:, None])).astype(int)
-    ]
+    values = np.arange(_STEPS + 1) / _STEPS
+    colours, cover = (np.rint(255 * found).astype(np.uint8) for found in (heat_colours(values), heat_cover(values)))
+    return _palette_png(steps, colours, cover)
 
 
 def mask_png(mask: np.ndarray, size: tuple[int, int], colours: np.ndarray, outline: bool = False) -> bytes:

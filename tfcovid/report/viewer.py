@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfcovid.progress import with_progress
+from tfcovid.report.heat_colours import heat_scale
 from tfcovid.report.key_slices import key_slices
 from tfcovid.report.mask_colours import mask_colours
-from tfcovid.report.pictures import base64_text, data_url, grey_jpeg, heat_colours, heat_png, mask_png, picture_size
+from tfcovid.report.pictures import base64_text, data_url, grey_jpeg, heat_png, mask_png, picture_size
 from tfcovid.report.strip import strip
 from tfcovid.scans import Scan
 
@@ -143,7 +144,7 @@ def _view(diagnosis: "Diagnosis", size: tuple[int, int]) -> str:
 def _legend(over: list[str], labels: Sequence[str]) -> str:
     items = []
     if "heat" in over:
-        ramp = ", ".join(["#404040", *heat_colours()[::4]])
+        ramp = ", ".join(f"rgb{tuple(colour)}" for colour in np.rint(255 * heat_scale(9)).astype(int).tolist())
         items.append(
             f'<li>Lesion map: 0<span class="ramp" style="background:linear-gradient(90deg, {ramp})"></span>1</li>'
         )

@@ -1,0 +1,152 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from tfcovid.config import load_config
+from tfcovid.export import ServingModel
+from tfcovid.inference import Ensemble, System
+from tfcovid.scans import read_scan
+
+# A process that has TensorFlow, and can find neither Keras nor this package.
+_FRESH = """
+import sys
+
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+    def find_spec(self, name, *more):
+        return None if name.split(".")[0] in ("keras", "tf_keras", "tfcovid") else self.finder.find_spec(name, *more)
+
+sys.meta_path[:] = map(Without, sys.meta_path)
+import numpy as np, tensorflow as tf
+signatures = tf.saved_model.load(sys.argv[1] + "/model").signatures
+hu = np.load(sys.argv[1] + "/hu.npz")
+for name, run in signatures.items():
+    np.savez(sys.argv[1] + "/" + name, **{key: value.numpy() for key, value in run(hu=tf.constant(hu[name])).items()})
+    try:
+        run(hu=tf.constant(hu[name][:0]))
+    except tf.errors.InvalidArgumentError as error:
+        assert "hu: no pixels; send whole slices" in str(error), error
+    else:
+        sys.exit(name + " takes no slices at all")
+sys.exit(any(name.split(".")[0] in ("keras", "tfcovid") for name in sys.modules))
+"""
+
+
+@pytest.fixture(scope="module")
+def scan(held_out):
+    return read_scan(held_out)
+
+
+@pytest.fixture(scope="module")
+def expected(system, scan):
+    return system.diagnose(scan)
+
+
+@pytest.fixture(scope="module")
+def saved(system, scan, expected, tmp_path_factory):
+    """A folder with the saved model and, in hu.npz, slices for each signature."""
+    folder = tmp_path_factory.mktemp("saved")
+    model = ServingModel(system)
+    tf.saved_model.save(model, folder / "model", signatures=model.signatures)
+    np.savez(folder / "hu.npz", scan=scan.hu, serving_default=scan.hu[2:5], cropped=expected.slices.hu[2:5])
+    return folder
+
+
+def run_elsewhere(folder, *command):
+    """Name of each signature -> what it gives in a fresh process."""
+    done = subprocess.run([sys.executable, "-P", *command], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return {name: np.load(folder / f"{name}.npz") for name in np.load(folder / "hu.npz")}
+
+
+@pytest.fixture(scope="module")
+def served(saved):
+    return run_elsewhere(saved, "-c", _FRESH, saved)
+
+
+def assert_slices(found, expected, at):
+    np.testing.assert_allclose(found["slice_probabilities"], expected.slice_probabilities[at], atol=1e-5)
+    np.testing.assert_allclose(found["lesion_probabilities"], expected.lesion_probabilities[at], atol=1e-5)
+    np.testing.assert_allclose(found["lesion_map"], expected.small_map[at], atol=1e-5)
+
+
+def test_a_scan_without_keras_is_diagnosed_as_the_system_does(served, expected):
+    found = served["scan"]
+    assert expected.labels[int(found["label"])] == expected.label
+    np.testing.assert_allclose(found["probabilities"], list(expected.probabilities.values()), atol=1e-5)
+    np.testing.assert_allclose(found["by_window"], list(expected.by_window.values()), atol=1e-5)
+    for name in ("index", "boxes", "without_lung"):
+        np.testing.assert_array_equal(found[name], getattr(expected.slices, name))
+    assert_slices(found, expected, slice(None))
+
+
+def test_slices_without_keras_read_as_in_their_scan(served, expected):
+    assert set(served) == {"serving_default", "scan", "cropped"}
+    np.testing.assert_array_equal(served["serving_default"]["boxes"], expected.slices.boxes[2:5])
+    for name in ("serving_default", "cropped"):
+        assert_slices(served[name], expected, slice(2, 5))
+
+
+def test_the_c_api_gives_what_python_gives(saved, served, tmp_path):
+    definition = saved_model_pb2.SavedModel()
+    definition.ParseFromString((saved / "model" / "saved_model.pb").read_bytes())
+
+    def end(tensor):
+        operation, index = tensor.name.split(":")
+        return operation, int(index)
+
+    signatures = {
+        name: {"input": end(one.inputs["hu"]), "outputs": {key: end(value) for key, value in one.outputs.items()}}
+        for name, one in definition.meta_graphs[0].signature_def.items()
+        if name in served
+    }
+    (tmp_path / "names.json").write_text(json.dumps(signatures))
+    shutil.copy(saved / "hu.npz", tmp_path)
+    wheel, script = Path(tf.__file__).parent, Path(__file__).with_name("through_c_api.py")
+    found = run_elsewhere(tmp_path, script, wheel, saved / "model", "names.json", "hu.npz", ".")
+    for name, expected in served.items():
+        assert set(found[name]) == set(expected)
+        for key in expected:
+            assert found[name][key].dtype == expected[key].dtype
+            np.testing.assert_allclose(found[name][key], expected[key], atol=1e-6)
+
+
+def ensemble_of(system, *settings):
+    """`system` without its patient network, and its slice network under `settings`."""
+    first = load_config("demo", ["patient_net={kind: mean}", "crop.size=[32,32]", "window.predict=[-700,-500]"])
+    second = load_config("demo", ["patient_net={kind: max_scores}", "window.predict=[-700,-500]", *settings])
+    members = {
+        name: System(config, system.slice_network, None, system.facts)
+        for name, config in (("first", first), ("second", second))
+    }
+    return Ensemble(first, members, {})
+
+
+def test_members_that_read_the_same_boxes_are_joined(system, scan):
+    ensemble = ensemble_of(system, "crop.size=[32,32]", "mirror=true")
+    model, expected = ServingModel(ensemble), ensemble.diagnose(scan)
+    assert_ensemble(model, expected, scan)
+    assert "cropped" in model.functions
+
+
+def test_of_members_that_crop_differently_the_first_shows_its_slices(system, scan):
+    ensemble = ensemble_of(system, "crop.size=[32,32]", "crop.margin=2", "selection.method=ssfl")
+    model, expected = ServingModel(ensemble), ensemble.diagnose(scan)
+    assert_ensemble(model, expected, scan)
+    assert "cropped" not in model.functions
+
+
+def assert_ensemble(model, expected, scan):
+    found = model.functions["scan"](scan.hu)
+    assert expected.labels[int(found["label"])] == expected.label
+    np.testing.assert_allclose(found["by_window"], list(expected.by_window.values()), atol=1e-5)
+    np.testing.assert_array_equal(found["boxes"], expected.slices.boxes)
+    assert_slices(found, expected, slice(None))

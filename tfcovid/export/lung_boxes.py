@@ -1,0 +1,67 @@
+import tensorflow as tf
+
+from tfcovid.export.connected_to import connected_to
+from tfcovid.export.in_chunks import in_chunks
+from tfcovid.export.runs import Runs, runs
+from tfcovid.preprocess.lung_crop import LUNG_BELOW_HU, TABLE_KERNEL
+
+_CHUNK = 16  # slices
+
+
+def lung_boxes(hu: tf.Tensor, margin: int = 10, *, per_scan: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+    """`tfcovid.preprocess.lung_boxes` in the graph: the same boxes.
+
+    Args:
+        hu: (slices, height, width), int16, HU; one slice or more.
+        margin: pixels kept around the lungs on every side, clipped to the slice.
+        per_scan: one box for the whole scan.
+
+    Returns:
+        boxes: (slices, 4), int32: top, left, bottom, right in pixels; bottom and right exclusive.
+        without_lung: (slices,), bool.
+    """
+    found = in_chunks(_rectangles, (hu,), _CHUNK)
+    height, width = tf.unstack(tf.shape(hu)[1:])
+    whole = tf.stack([0, 0, height, width])
+    without_lung = found[:, 0] == found[:, 2]
+    boxes = found + tf.constant([-margin, -margin, margin, margin])
+    boxes = tf.clip_by_value(boxes, 0, tf.stack([height, width, height, width]))
+    if per_scan:
+        # A slice without lung has the whole slice turned inside out, which widens nothing.
+        inside_out = tf.stack([height, width, 0, 0])
+        there = tf.where(without_lung[:, None], inside_out, boxes)
+        around = tf.concat([tf.reduce_min(there[:, :2], 0), tf.reduce_max(there[:, 2:], 0)], 0)
+        around = tf.where(tf.reduce_all(without_lung), whole, around)
+        return tf.broadcast_to(around, tf.shape(boxes)), without_lung
+    return tf.where(without_lung[:, None], whole, boxes), without_lung
+
+
+def _rectangles(hu: tf.Tensor) -> tf.Tensor:
+    """(slices, 4) int32 around the lungs, all 0 where there are none."""
+    slices, height, width = tf.unstack(tf.shape(hu, tf.int64))
+    dark = _opened(runs(hu < LUNG_BELOW_HU), width)
+    edge = (dark.row == 0) | (dark.row == height - 1) | (dark.start == 0) | (dark.stop == width)
+    lungs = dark.where(~connected_to(dark, edge, tf.shape(hu)[1:], connectivity=8))
+
+    def lowest(of: tf.Tensor) -> tf.Tensor:
+        return tf.math.unsorted_segment_min(of, lungs.slice, slices)
+
+    def highest(of: tf.Tensor) -> tf.Tensor:
+        return tf.math.unsorted_segment_max(of, lungs.slice, slices)
+
+    boxes = tf.stack([lowest(lungs.row), lowest(lungs.start), highest(lungs.row + 1), highest(lungs.stop)], 1)
+    return tf.cast(tf.where(boxes[:, :1] > boxes[:, 2:3], tf.constant(0, tf.int64), boxes), tf.int32)
+
+
+def _opened(dark: Runs, width: tf.Tensor) -> Runs:
+    """What an opening with a row of pixels leaves of runs: those that hold it.
+
+    Outside the image it takes no part: at the left edge a run is long enough that holds the kernel from its anchor on,
+    at the right one up to its anchor. What a row as short as that would leave reaches both edges and is not wanted.
+    """
+    size = TABLE_KERNEL.shape[1]
+    before = size // 2 - 1  # pixels of the kernel left of its anchor
+    length = dark.stop - dark.start
+    at_left = (dark.start == 0) & (length >= size - before)
+    at_right = (dark.stop == width) & (length > before)
+    return dark.where((length >= size) | at_left | at_right)

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from tests.evaluation.test_compare import system
-from tests.evaluation.test_read_system import rows, write_evaluation
+from tests.evaluation.test_read_systems import rows, write_evaluation
 from tfcovid.evaluation.predictions import write_predictions
 
 WRITTEN = ["comparison.csv", "comparison.json", "comparison.md", "forest.png", "roc.png"]
@@ -37,6 +37,18 @@ def test_tables_and_figures_are_written_and_the_table_is_printed(run, tables, tm
         "mcnemar exact",
         "mcnemar mid-p",
     }
+
+
+def test_a_comparison_and_other_things_that_are_there_are_kept(run, tables, tmp_path):
+    words = ("compare", *tables, "-o", tmp_path / "out", "--resamples", "100")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/comparison.md").write_text("ours")
+    refused = run(*words)
+    assert refused.exit_code == 2 and "overwrite" in refused.stderr
+    assert (tmp_path / "out/comparison.md").read_text() == "ours"
+    assert run(*words, "--overwrite").exit_code == 0
+    (tmp_path / "out/thesis.txt").write_text("years")
+    assert "thesis.txt" in run(*words, "--overwrite").stderr
 
 
 def test_systems_are_named_at_will(run, tables):

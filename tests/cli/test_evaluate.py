@@ -22,7 +22,7 @@ def test_the_figures_of_a_card_are_printed_again(run, bundle, cohort, tmp_path):
     assert [score["level"] for score in written["levels"]] == ["scan", "slice"]
     assert written["operating_points"] == []  # it is the validation itself
     assert sorted(page.name for page in (tmp_path / "found/cases").iterdir()) == [f"{n:04d}.html" for n in range(4)]
-    assert not list(tmp_path.glob("*.work"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["found"]
 
 
 def _rows(path):
@@ -31,7 +31,7 @@ def _rows(path):
 
 
 def test_thresholds_come_from_validation_and_patients_from_their_scans(run, bundle, cohort, tmp_path):
-    words = ("--level", "patient", "--sensitivity", "0.6", "--reports", "none", "-o", tmp_path / "found")
+    words = ("--level", "patient", "--sensitivity", "0.6", "-o", tmp_path / "found")
     result = run("evaluate", bundle, cohort.manifest, *words)
     assert result.exit_code == 0, result.stderr
     kept = _rows(bundle / "validation.csv")
@@ -39,6 +39,7 @@ def test_thresholds_come_from_validation_and_patients_from_their_scans(run, bund
     written = json.loads((tmp_path / "found/evaluation.json").read_text())
     assert written["operating_points"][0]["threshold"] == pytest.approx(ill[-2])  # 2 of 3 are the first 0.6 or more
     assert written["levels"][0]["level"] == "patient"
+    assert not (tmp_path / "found/cases").exists()  # pages are of scans
 
 
 def test_predictions_from_anywhere_are_scored_alike(run, bundle, cohort, tmp_path):
@@ -55,14 +56,35 @@ def test_predictions_from_anywhere_are_scored_alike(run, bundle, cohort, tmp_pat
     assert theirs.exit_code == 0, theirs.stderr
     figures = [line for line in ours.stdout.splitlines() if "[" in line and line.startswith("  ")]
     assert figures and all(line in theirs.stdout for line in figures if "accuracy" in line or "auc" in line)
-    assert "8" in theirs.stderr  # scans of the manifest without a prediction, those of train and val
+    assert "4 matched" in theirs.stderr or "split test" in theirs.stderr  # it is scored on the same split
     again = run("evaluate", tmp_path / "theirs.csv", cohort.manifest, "-o", tmp_path / "found")
     assert again.exit_code == 2 and "overwrite" in again.stderr
 
 
-def test_a_bundle_without_a_manifest_is_told(run, bundle):
-    result = run("evaluate", bundle)
-    assert result.exit_code == 2 and "MANIFEST" in result.stderr
+def test_what_cannot_be_meant_is_told_before_anything_is_read(run, bundle, cohort, tmp_path):
+    (tmp_path / "p.csv").write_text("scan,label,p_healthy,p_ill\na,ill,0.2,0.8\nb,healthy,0.7,0.3\n")
+    for words, told in (
+        ([bundle], "a bundle without a MANIFEST"),
+        ([tmp_path / "gone.csv", cohort.manifest], "no such file"),
+        ([tmp_path / "p.csv", "--clicks", "1"], "--clicks is not for a table"),
+        ([tmp_path / "p.csv", "--validation", tmp_path / "p.csv"], "both in validation and in what is evaluated"),
+        ([tmp_path / "p.csv", "--validation", tmp_path / "p.csv", "--level", "slice"], "not for slices"),
+        ([bundle, cohort.manifest, "--labels", "a,b"], "--labels is not for a system"),
+        ([bundle, cohort.manifest, "-o", cohort.folder], "other things"),
+    ):
+        result = run("evaluate", *words)
+        assert result.exit_code == 2 and told in result.stderr, result.stderr
+
+
+def test_a_folder_beside_the_output_is_left_alone(run, bundle, cohort, tmp_path, monkeypatch):
+    (tmp_path / "out.work").mkdir()
+    (tmp_path / "out.work/thesis.txt").write_text("years")
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    result = run("evaluate", bundle, cohort.manifest, "-o", ".", "--reports", "none")
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "out.work/thesis.txt").read_text() == "years"
+    assert (tmp_path / "out/evaluation.json").is_file()
 
 
 def test_a_bad_scan_is_reported_and_left_out(run, bundle, cohort, tmp_path):
@@ -118,7 +140,7 @@ def test_what_is_for_segmenters_alone_or_for_none_is_told(run, bundle, lungs_bun
 
     write_manifest(outlined, tmp_path / "m.csv")
     for name, manifest, words, told in (
-        (bundle, cohort.manifest, ["--clicks", "0,1"], "--clicks and --figures are for segmenters"),
+        (bundle, cohort.manifest, ["--clicks", "0,1"], "--clicks is not for a system"),
         (lungs_bundle, tmp_path / "m.csv", ["--clicks", "0,1"], "tiny_lungs takes no clicks"),
         (lungs_bundle, tmp_path / "m.csv", ["--clicks", "0,x"], "whole numbers with commas between"),
     ):

@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from tfcovid.report.rounded import rounded
+
 
 @pytest.fixture
 def scans(cohort, tmp_path):
@@ -26,7 +28,8 @@ def test_one_scan_is_diagnosed_into_the_folder(run, bundle, held_out, tmp_path):
     assert result.exit_code == 0
     found = json.loads((tmp_path / "out" / "report.json").read_text())
     assert result.stdout.splitlines()[0] == found["diagnosis"]
-    assert all(f"{label:12} {value:.3f}" in result.stdout for label, value in found["probabilities"].items())
+    assert all(f"{label:12} {rounded(value)}" in result.stdout for label, value in found["probabilities"].items())
+    assert len(result.stdout.split("refer to a radiologist")) == 1 + found["uncertainty"]["refer"]
     assert "Research use only" in result.stdout and "too-few-slices" in result.stderr
     again = run("predict", bundle, held_out, "-o", tmp_path / "out")
     assert again.exit_code == 2 and "pass --overwrite" in again.stderr
@@ -103,3 +106,18 @@ def test_wrong_input_is_told_with_exit_code_2(run, bundle, held_out, tmp_path, p
 def test_a_mistyped_finding_is_told_once_for_a_folder_of_scans(run, bundle, scans, tmp_path):
     result = run("predict", bundle, scans, "-o", tmp_path / "out", "--allow", "typo")
     assert result.exit_code == 2 and result.stderr.count("typo") == 1
+
+
+def test_the_patient_is_named_in_the_page_of_one_scan_if_asked(run, bundle, held_out, scans, tmp_path):
+    from tfcovid.scans import read_scan, write_nifti
+
+    named = read_scan(held_out, identity=True).identity["PatientID"]
+    result = run("predict", bundle, held_out, "-o", tmp_path / "named", "--with-identity")
+    assert result.exit_code == 0 and named in (tmp_path / "named/report.html").read_text()
+    assert named not in (tmp_path / "named/report.json").read_text()
+    refused = run("predict", bundle, scans, "-o", tmp_path / "many", "--with-identity")
+    assert refused.exit_code == 2 and "for one scan" in refused.stderr
+    scan = read_scan(held_out)
+    write_nifti(scan.voxels, tmp_path / "scan.nii.gz", like=scan)
+    nobody = run("predict", bundle, tmp_path / "scan.nii.gz", "-o", tmp_path / "nobody", "--with-identity")
+    assert "does not say whose it is" in nobody.stderr

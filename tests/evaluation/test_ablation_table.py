@@ -19,6 +19,6 @@ def test_it_looks_like_table_v_of_the_paper():
 
     assert lines[0] == "| Method | Multi-task | Attention | Accuracy [95 % interval] (p) | FPE | FNE | FDPE |"
     value, low, high = percent(plain["accuracy"].value, plain["accuracy"].low, plain["accuracy"].high)
-    assert lines[2] == f"| ResNet-50 |  |  | {value} [{low}, {high}] (p < 0.001) | {errors(plain)} |"
+    assert lines[2] == f"| ResNet-50 |  |  | {value} [{low}, {high}] (p = 0.001) | {errors(plain)} |"
     value, low, high = percent(ours["accuracy"].value, ours["accuracy"].low, ours["accuracy"].high)
     assert lines[3] == f"| Ours | ✓ | ✓ | {value} [{low}, {high}] | {errors(ours)} |"

@@ -41,3 +41,9 @@ def test_chance_alone_makes_an_error():
     assert 0.03 < kept.by_chance[0] < kept.by_chance[1] and kept.ece < kept.by_chance[1]
     false = reliability(_answers(np.full(150, 0.95), rng.random(150) < 0.6))
     assert false.ece > false.by_chance[1]
+
+
+def test_what_chance_does_to_several_scans_of_a_patient_is_not_claimed():
+    one = made(60, patients=20)
+    assert np.isnan(reliability(one, resamples=20).by_chance).all()
+    assert np.isfinite(reliability(made(60), resamples=20).by_chance).all()

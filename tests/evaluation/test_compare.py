@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, t
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from tfcovid.errors import InputError
@@ -44,20 +44,24 @@ def take(one, rows):
 
 def test_paired_differences_are_those_of_a_plain_loop_over_patients():
     """scikit-learn, patient by patient; both systems lose and repeat the same ones."""
-    a, b = system(1.0, 24, per_patient=2), system(2.0, 24, seed=1, per_patient=2)
+    a, b = system(1.0, 48, per_patient=2), system(2.0, 48, seed=1, per_patient=2)
     found = compare({"a": a, "b": b}, resamples=40, seed=5).against["b"].bootstrap
-    drawn = np.random.default_rng(5).integers(0, 12, (40, 12))
+    drawn = np.random.default_rng(5).integers(0, 24, (40, 24))
     measures = {
         "accuracy": lambda one, rows: accuracy_score(one.truth[rows], one.called[rows]),
         "auc_cap": lambda one, rows: roc_auc_score(one.truth[rows] == 2, one.probabilities[rows, 2]),
         "fne": lambda one, rows: np.mean(one.called[rows][one.truth[rows] > 0] == 0),
     }
+    whose, cap = np.arange(48) // 2, a.truth == 2
+    needed = {"accuracy": [a.truth >= 0], "auc_cap": [cap, ~cap], "fne": [a.truth > 0]}
     for name, measured in measures.items():
-        d = measured(b, np.arange(24)) - measured(a, np.arange(24))
+        d = measured(b, np.arange(48)) - measured(a, np.arange(48))
+        patients = min(len(set(whose[mask])) for mask in needed[name])
+        wider = t.ppf(0.975, patients - 1) / norm.ppf(0.975) * np.sqrt(patients / (patients - 1))
         distance = []
-        for patients in drawn:
-            rows = np.concatenate([(2 * n, 2 * n + 1) for n in patients])
-            distance.append(abs(measured(b, rows) - measured(a, rows) - d))
+        for draw in drawn:
+            rows = np.concatenate([(2 * n, 2 * n + 1) for n in draw])
+            distance.append(wider * abs(measured(b, rows) - measured(a, rows) - d))
         one, reach = found[name], np.quantile(distance, 0.95)
         assert one.value == pytest.approx(d)
         assert one.p == pytest.approx((1 + sum(np.array(distance) >= abs(d) - 1e-12)) / 41)
@@ -72,12 +76,39 @@ def test_a_system_does_not_differ_from_itself():
     assert found.mcnemar.exact == 1
 
 
-def test_p_is_never_zero():
-    a = system(1.0)
+@pytest.mark.parametrize(("patients", "p"), [(6, 2 / 64), (8, 2 / 256), (60, 0.001)])
+def test_systems_that_differ_in_every_resample_have_the_p_of_a_coin_a_patient(patients, p):
+    a = system(1.0, patients)
     wrong = replace(a, called=(a.truth + 1) % 3)
     right = replace(a, called=a.truth)
-    one = compare({"right": right, "wrong": wrong}, resamples=99).against["wrong"].bootstrap["accuracy"]
-    assert one.value == -1 and one.p == 0.01
+    found = compare({"right": right, "wrong": wrong}, resamples=999).against["wrong"]
+    one = found.bootstrap["accuracy"]
+    assert one.value == -1 == one.low and one.p == pytest.approx(p) and one.p >= found.mcnemar.exact - 1e-12
+    assert -1 + 2 * 0.25 / patients < one.high < 0
+
+
+@pytest.mark.parametrize("patients", [1, 2, 3, 5])
+def test_a_handful_of_patients_proves_nothing(patients):
+    a = system(1.0, patients)
+    systems = {"right": replace(a, called=a.truth), "wrong": replace(a, called=(a.truth + 1) % 3)}
+    found = compare(systems, resamples=99)
+    one = found.against["wrong"].bootstrap["accuracy"]
+    assert one.value == -1 and np.isnan([one.low, one.high, one.p]).all()
+    assert f"No bootstrap p of accuracy ({patients})" in found.notes[-1]
+
+
+def test_one_sick_patient_of_many_proves_nothing_about_the_sick():
+    a = take(system(1.0, 200), np.r_[np.flatnonzero(system(1.0, 200).truth == 0), [0]])
+    assert (a.truth > 0).sum() == 1
+    sick = a.truth > 0
+    b = replace(
+        a, called=np.where(sick, 0, a.called), probabilities=np.where(sick[:, None], [[1, 0, 0]], a.probabilities)
+    )
+    found = compare({"a": replace(a, called=a.truth), "b": b}, resamples=99).against["b"]
+    for name in ("fne", "balanced_accuracy", "auc_macro"):
+        one = found.bootstrap[name]
+        assert np.isfinite(one.value) and np.isnan([one.low, one.high, one.p]).all(), name
+    assert np.isfinite(found.bootstrap["accuracy"].p) and np.isnan([one.p for one in found.delong.values()]).all()
 
 
 def test_the_paired_test_sees_what_the_unpaired_one_cannot():
@@ -111,20 +142,6 @@ def test_delong_of_two_samples_adds_their_variances():
     assert one.p == pytest.approx(2 * norm.sf(abs(area_b - area_a) / (var_a + var_b) ** 0.5), rel=1e-6)
 
 
-def test_cases_that_not_all_answered_are_left_out_and_counted():
-    a, b, c = system(1.0, 30), system(1.5, 30, seed=1, first=10), system(1.2, 12, seed=2, first=15)
-    shuffled = take(b, np.random.default_rng(0).permutation(30))
-    found = compare({"a": a, "b": shuffled, "c": c}, resamples=20)
-    assert found.notes == [
-        "Paired: a, b, c, on the 12 scans of 12 patients that all of them answered.",
-        "18 scans of a were left out, which not all answered; less than half remains.",
-        "18 scans of b were left out, which not all answered; less than half remains.",
-    ]
-    same = compare({"a": take(a, range(15, 27)), "b": take(b, range(5, 17)), "c": c}, resamples=20)
-    assert found.against == same.against  # the order of a table does not matter
-    assert found.scores["a"].cases == 12
-
-
 def test_holm_is_taken_over_the_systems():
     systems = {
         name: system(skill, seed=n) for n, (name, skill) in enumerate(zip("abcd", (2, 1, 1.5, 0.1), strict=True))
@@ -137,27 +154,11 @@ def test_holm_is_taken_over_the_systems():
     assert alone.bootstrap["accuracy"].p_holm == alone.bootstrap["accuracy"].p
 
 
-def test_labels_in_another_order_are_the_same_labels():
-    a, b = system(1.0), system(1.5, seed=1)
-    turned = replace(
-        b, labels=LABELS[::-1], truth=2 - b.truth, called=2 - b.called, probabilities=b.probabilities[:, ::-1]
-    )
-    found = compare({"a": a, "b": turned}, resamples=20)
-    assert found.against == compare({"a": a, "b": b}, resamples=20).against
-    assert "put in the order of a: healthy, covid-19, cap" in found.notes[0]
-
-
 def test_a_figure_without_its_cases_is_not_compared():
     a, b = (take(one, np.flatnonzero(one.truth < 2)) for one in (system(1.0), system(1.5, seed=1)))
     found = compare({"a": a, "b": b}, resamples=20).against["b"]
     assert np.isnan([found.bootstrap["auc_cap"].p, found.delong["auc_cap"].p, found.delong["auc_cap"].low]).all()
     assert 0 < found.bootstrap["auc_covid-19"].p <= 1
-
-
-def test_whose_a_scan_is_is_taken_from_the_table_that_knows():
-    a, b = system(1.0, 20, per_patient=2), system(1.5, 20, seed=1)
-    found = compare({"a": b, "b": a}, resamples=20)
-    assert found.scores["a"].patients == 10 and "Whose a scan is, is taken from b." in found.notes
 
 
 def test_what_cannot_be_compared_is_told():
@@ -193,4 +194,6 @@ def test_equally_good_systems_seem_to_differ_as_rarely_as_the_p_values_say():
         tests = [found.bootstrap[name].p for name in ("accuracy", "fne", "auc_covid-19")]
         false_alarms.append([*tests, found.delong["auc_covid-19"].p, found.mcnemar.mid_p])
     shares = (np.array(false_alarms) < 0.05).mean(axis=0)
-    assert (shares > 0.025).all() and (shares < 0.075).all(), shares
+    print(shares)  # of accuracy, FNE and AUC by bootstrap, of DeLong's test, of McNemar's
+    # The bootstrap is on the safe side, as `few_patients` stretches its distances by 3 % to 5 % here.
+    assert (shares > 0.02).all() and (shares < 0.065).all(), shares

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from tests.evaluation.test_compare import system, take
@@ -27,7 +29,17 @@ def test_a_row_a_system_with_p_against_the_first():
 
 def test_two_systems_are_not_adjusted_and_what_is_not_defined_is_a_dash():
     a, b = (take(one, np.flatnonzero(one.truth < 2)) for one in (system(1.0), system(1.5, seed=1)))
-    lines = comparison_table(compare({"a": a, "b": b}, resamples=50))
-    assert cells(lines[6])[0] == "a" or cells(lines[7])[0] == "a"
-    assert any(cells(line)[-1] == "-" for line in lines[5:9])  # the AUC of cap
+    comparison = compare({"a": a, "b": b}, resamples=50)
+    lines = comparison_table(comparison)
+    p = comparison.against["b"].bootstrap["accuracy"].p
+    assert cells(lines[3])[0] == "b" and cells(lines[3])[1].endswith(f"(p = {p:.3f})") and 0.001 < p < 1
+    assert cells(lines[5]) == ["system", *(f"AUC {label} (DeLong)" for label in a.labels)]
+    assert [cells(line)[3] for line in lines[7:9]] == ["-", "-"]  # of cap, which nobody has
     assert "Holm" not in "".join(lines) and "nan" not in "".join(lines)
+
+
+def test_the_least_p_that_resamples_show_is_the_one_that_is_printed():
+    a = system(1.0)
+    comparison = compare({"a": replace(a, called=a.truth), "b": replace(a, called=(a.truth + 1) % 3)}, resamples=1000)
+    lines = comparison_table(comparison)
+    assert cells(lines[3])[1].endswith("(p = 0.001)") and any("no p is below 0.001." in line for line in lines)

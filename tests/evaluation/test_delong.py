@@ -74,3 +74,13 @@ def test_what_is_not_defined_is_nan():
     assert np.isnan(areas).all() and np.isnan(covariance).all()
     areas, covariance = delong(np.array([True, False, False]), [[0.1, 0.2, 0.05]])  # one positive: no spread of it
     assert areas[0] == 0.5 and np.isnan(covariance).all()
+
+
+def test_several_scans_of_the_only_positive_patient_are_still_one():
+    """Its placements leave the mean by rounding alone, which is no spread."""
+    rng = np.random.default_rng(0)
+    positive = np.arange(60) < 7
+    clusters = ["a"] * 7 + [f"b{n}" for n in range(53)]
+    for _ in range(20):
+        areas, covariance = delong(positive, rng.random(60), clusters)
+        assert 0 < areas[0] < 1 and np.isnan(covariance).all()

@@ -47,3 +47,24 @@ def test_unknown_panels_are_refused():
     a = system(1.0)
     with pytest.raises(ValueError, match=r"panels are confusion, .* Received: pie"):
         draw_evaluation(a, score(a, 20), ["pie"])
+
+
+def test_names_are_drawn_as_they_stand(tmp_path):
+    """What looks like a formula, or like what matplotlib leaves out of legends."""
+    names = ("_healthy", r"$\foo$", "5$ and 6$", "a_label_that_is_longer_than_its_place")
+    a = system(1.0, labels=names)
+    found = score(a, 20)
+    figure = draw_evaluation(a, found)
+    figure.savefig(tmp_path / "figure.png")
+    _, roc, precision, labels, *_ = figure.axes
+    words = [text.get_text().strip() for text in precision.get_legend().get_texts()]
+    assert [word.partition(": ")[0] for word in words] == [
+        "_healthy",
+        r"\$\foo\$",
+        r"5\$ and 6\$",
+        names[3][:31] + "...",
+    ]
+    assert len(roc.get_legend().get_texts()) == 4
+    assert labels.get_yticklabels()[3].get_text() == "a_label_that_..."
+    two = system(1.0, labels=("$x", "y$"))
+    draw_evaluation(two, score(two, 20), ["labels", "benefit"]).savefig(tmp_path / "figure.png")

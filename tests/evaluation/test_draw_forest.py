@@ -1,6 +1,7 @@
 from tests.evaluation.test_compare import system
 from tfcovid.evaluation.compare import compare
 from tfcovid.evaluation.draw_forest import draw_forest
+from tfcovid.evaluation.draw_roc import draw_roc
 from tfcovid.evaluation.p_text import p_text
 
 
@@ -28,3 +29,12 @@ def test_two_labels_have_no_false_disease():
         "False positive error",
         "False negative error",
     ]
+
+
+def test_systems_may_be_called_what_looks_like_a_formula(tmp_path):
+    comparison = compare({r"$\foo$": system(2.0), "_$b": system(1.0, seed=1)}, resamples=20)
+    draw_forest(comparison).savefig(tmp_path / "forest.png")
+    figure = draw_roc(comparison.systems, comparison.scores)
+    figure.savefig(tmp_path / "roc.png")
+    words = [text.get_text().partition(": ")[0] for text in figure.axes[0].get_legend().get_texts()]
+    assert words == [r"\$\foo\$", r" _\$b"]

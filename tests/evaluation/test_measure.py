@@ -11,6 +11,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from tfcovid.errors import InputError
 from tfcovid.evaluation.boot_measure import boot_measure
 from tfcovid.evaluation.boot_weights import boot_weights
 from tfcovid.evaluation.measure import measure
@@ -83,6 +84,11 @@ def test_of_two_labels_the_second_is_the_positive_one():
     assert found["fpe"] == pytest.approx(1 - found["specificity_covid"])
     assert found["fne"] == pytest.approx(1 - found["sensitivity_covid"])
     assert "fdpe" not in found and not any(name.endswith("_healthy") for name in found)
+
+
+def test_a_label_that_would_take_the_place_of_a_mean_is_refused():
+    with pytest.raises(InputError, match=r"a label cannot be called macro.* Received: healthy, macro"):
+        measure(made(5, labels=("healthy", "macro")), np.ones((1, 5)))
 
 
 def test_the_errors_of_m3lung_sys_by_hand():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -41,4 +43,12 @@ def test_what_cannot_be_found_is_refused():
     with pytest.raises(InputError, match=r"lies in \(0, 1\]"):
         operating_points(VALIDATION, VALIDATION, wanted=(90,))
     found = operating_points(VALIDATION, _scored([0.5], []))[0]
-    assert np.isnan(found.specificity.value) and "every scan, or none" in found.specificity.why
+    assert np.isnan(found.specificity.value) and found.specificity.why == "every scan is of a disease"
+    assert operating_points(VALIDATION, _scored([], [0.5]))[0].sensitivity.why == "no scan is of a disease"
+
+
+def test_thresholds_near_zero_and_one_keep_their_digits():
+    point = operating_points(VALIDATION, VALIDATION, wanted=(0.9,))[0]
+    thresholds = {0.25: "0.2500", 0.98765: "0.9877", 0.999947: "0.999947", 3.21e-7: "0.00000032", 1.0: "1.0000"}
+    assert [replace(point, threshold=n).threshold_text for n in thresholds] == list(thresholds.values())
+    assert str(replace(point, threshold=0.999947)).startswith("disease from 0.999947 on")

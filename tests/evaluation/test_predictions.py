@@ -36,8 +36,16 @@ def test_a_patient_is_the_mean_of_their_scans_once_for_each_truth():
     assert found.level == "patient" and found.cases == ("a (covid)", "b", "a (healthy)")
     assert found.patients == ("a", "b", "a") and found.truth.tolist() == [1, 0, 0]
     assert found.probabilities[:, 1] == pytest.approx([0.55, 0.3, 0.5])
-    assert found.called.tolist() == [1, 0, 0]
-    assert Predictions.from_rows(ROWS, LABELS).by_patient(threshold=0.3).called.tolist() == [1, 1, 1]
+    # Of two scans the likeliest label, or what the system decides; of one what it was called.
+    assert found.called.tolist() == [1, 0, 1]
+    decided = Predictions.from_rows(ROWS, LABELS).by_patient(lambda p: int(p[1] >= 0.56))
+    assert decided.called.tolist() == [0, 0, 1]
+
+
+def test_a_patient_of_one_scan_keeps_its_call_whatever_is_likeliest():
+    rows = [_row(str(n), f"p{n}", "covid", "covid", p) for n, p in enumerate((0.31, 0.45, 0.9))]
+    one = Predictions.from_rows(rows, LABELS)
+    assert one.by_patient().called.tolist() == one.called.tolist() == [1, 1, 1]
 
 
 def test_unusable_predictions_are_refused():
@@ -49,8 +57,6 @@ def test_unusable_predictions_are_refused():
         Predictions.from_rows([{**ROWS[0], "p_covid": np.nan}], LABELS)
     with pytest.raises(InputError, match="each once"):
         Predictions.from_rows(ROWS, ("healthy", "covid", "covid"))
-    with pytest.raises(InputError, match="a threshold is for two labels"):
-        Predictions.from_rows([{**ROWS[0], "p_cap": 0.0}], (*LABELS, "cap")).by_patient(0.5)
 
 
 def test_written_rows_are_read_again(tmp_path):

@@ -33,7 +33,6 @@ def test_a_foreign_table_and_a_manifest_are_put_together(write):
         "1 with several likeliest labels: the first of them, as labels are listed, was called",
         "labels: healthy (negative), covid",
     ]
-    assert read_cases(found, truth)[0].labels == ("covid", "healthy")  # as the columns stand
     patients = read_cases(found, truth, "patient", ["healthy", "covid"])[0]
     assert patients.level == "patient" and patients.probabilities[:, 1].tolist() == [0.65, 0.5]
 
@@ -49,11 +48,11 @@ def test_the_table_of_predict_matches_by_the_ends_of_names(write):
         "t.csv", "scan,patient,label", "cohort/covid/1,a,covid", "cohort/healthy/1,b,healthy", "cohort/covid/2,c,covid"
     )
     read, notes = read_cases(found, truth)
-    assert read.cases == ("covid/1", "healthy/1") and read.called.tolist() == [1, 1]
+    assert read.cases == ("cohort/covid/1", "cohort/healthy/1") and read.called.tolist() == [1, 1]
     assert read.patients == ("a", "b")
     assert notes[:3] == [
         "1 could not be read, for example covid/2: no slices",
-        "matched by the ends of their names, for example covid/1 and cohort/covid/1",
+        "3 matched by the ends of their names, for example covid/1 and cohort/covid/1",
         "1 predictions without truth were left out, for example other/9",
     ]
     assert len(notes) == 4  # the one that could not be read is not said to be missing again
@@ -74,6 +73,101 @@ def test_slices_take_the_truth_of_their_scan_or_their_own(write):
     assert notes[0] == "3 without a patient: each scan counts as another patient's"
     with pytest.raises(InputError, match="score them by level slice"):
         read_cases(found, scans)
+
+
+def test_slices_of_scans_whose_names_hold_a_number_sign(write):
+    found = write("p.csv", "scan,p_healthy,p_covid,truth", *(f"case#s{n},0.5,0.5,covid" for n in range(3)))
+    assert read_cases(found)[0].patients == ("case#s0", "case#s1", "case#s2")
+    slices = write("q.csv", "scan,slice,p_healthy,p_covid", *(f"case#s{n},0,0.5,0.5" for n in range(3)))
+    truth = write("t.csv", "scan,label", *(f"case#s{n},covid" for n in range(3)))
+    read, _ = read_cases(slices, truth, "slice")
+    assert read.cases[0] == "case#s0#0" and read.patients == ("case#s0", "case#s1", "case#s2")
+
+
+def test_cases_are_named_as_the_truth_names_them_however_many_end_alike(write):
+    found = write("p.csv", "scan,p_healthy,p_covid,error", "x/1,0.5,0.5,", "2,0.2,0.8,", "/d/x/11,,,broken")
+    truth = write("t.csv", "scan,label", "x/1,covid", "x/2,covid", "1,healthy", "x/11,covid")
+    read, notes = read_cases(found, truth)
+    assert read.cases == ("x/1", "x/2")  # one equal name does not keep the others from being matched
+    assert "1 of 4 in t.csv without a prediction, e.g. 1" in notes  # what failed is x/11 alone
+    with pytest.raises(InputError, match="one be the end of the other"):
+        read_cases(
+            write("a.csv", "scan,p_healthy,p_covid", "hospA/001,0.5,0.5"),
+            write("b.csv", "scan,label", "hospB/001,covid"),
+        )
+
+
+def test_only_the_split_counts_where_the_truth_has_splits(write):
+    found = write("p.csv", "scan,p_healthy,p_covid,error", "1,0.2,0.8,", "2,0.2,0.8,", "3,,,broken", "9,0.2,0.8,")
+    truth = write("t.csv", "scan,label,split", "1,covid,test", "2,covid,val", "3,covid,", "4,covid,test", "5,flu,val")
+    read, notes = read_cases(found, truth, split="test")
+    assert read.cases == ("1",)
+    assert notes[:3] == [
+        "2 of 5 in t.csv are of split test; the others were left out",
+        "1 predictions without truth were left out, for example 9",
+        "1 of 2 in t.csv without a prediction, e.g. 4",
+    ]
+    assert read_cases(found, truth, labels=["healthy", "covid"], split="all")[0].cases == ("1", "2")
+    # An empty cell is train.
+    with pytest.raises(InputError, match=r"no case of split train .* 1 that could not, 2 of other splits, 1 without"):
+        read_cases(found, truth, split="train")
+    plain = write("u.csv", "scan,label", "1,covid", "2,covid")
+    assert read_cases(found, plain, split="test")[0].cases == ("1", "2")
+
+
+@pytest.mark.parametrize(
+    ("columns", "labels"),
+    [
+        ("p_covid,p_healthy", ("healthy", "covid")),
+        ("p_cap,p_Normal,p_covid", ("Normal", "cap", "covid")),
+        ("p_covid-19,p_non-COVID", ("non-COVID", "covid-19")),
+        ("p_1,p_0", ("0", "1")),
+        ("p_covid,p_cap", None),
+        ("p_healthy,p_control", None),
+    ],
+)
+def test_the_negative_label_is_known_by_its_name_or_must_be_given(write, columns, labels):
+    names = columns.replace("p_", "").split(",")
+    found = write("p.csv", f"scan,truth,{columns}", f"1,{names[0]},1{',0' * (len(names) - 1)}")
+    if labels:
+        read, _ = read_cases(found)
+        assert read.labels == labels and read.labels[int(read.called[0])] == names[0]
+        return
+    with pytest.raises(InputError, match=f"which label is the negative one.*--labels {','.join(names)}"):
+        read_cases(found)
+    assert read_cases(found, labels=names[::-1])[0].labels == tuple(names[::-1])
+
+
+def test_a_single_column_may_be_that_of_the_negative_label(write):
+    found = write("p.csv", "scan,truth,p_healthy", "1,healthy,0.75", "2,covid,0.25")
+    for labels in (None, ("healthy", "covid")):
+        read, _ = read_cases(found, labels=labels)
+        assert read.labels == ("healthy", "covid") and read.probabilities.tolist() == [[0.75, 0.25], [0.25, 0.75]]
+
+
+def test_rounded_probabilities_are_divided_by_their_sum(write):
+    found = write("p.csv", "scan,truth,p_healthy,p_covid,p_cap", "1,covid,0.33,0.33,0.33", "2,covid,0.2,0.8,0")
+    read, notes = read_cases(found)
+    assert read.probabilities[0] == pytest.approx([1 / 3] * 3) and read.probabilities[1].tolist() == [0.2, 0.8, 0]
+    assert notes[0] == "1 with probabilities that are rounded and were divided by their sum, for example 1: 0.99"
+
+
+def test_what_patients_with_several_scans_lose_is_told(write):
+    rows = (
+        "1,a,covid,covid,0.6,0.4",
+        "2,a,covid,covid,0.1,0.9",
+        "3,b,covid,covid,0.6,0.4",
+        "4,b,healthy,healthy,0.6,0.4",
+    )
+    found = write("p.csv", "scan,patient,truth,called,p_healthy,p_covid", *rows)
+    read, notes = read_cases(found, level="patient")
+    assert read.called.tolist() == [1, 1, 0]  # the mean of a's; what b's single scans were called
+    assert notes[:2] == [
+        "1 patients with scans of different truths, who count once for each at level patient, for example b: covid, "
+        "healthy",
+        "patients with several scans are called their likeliest label at level patient; the table calls 1 of these "
+        "scans otherwise",
+    ]
 
 
 def test_one_column_of_probabilities(write):
@@ -97,7 +191,7 @@ _GOOD = "1,a,covid,0.2,0.8"
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("2,a,flu,0.2,0.8", r"truth is one of healthy, covid\. Received: flu"),
+        ("2,a,flu,0.2,0.8", r"line 3: truth is one of healthy, covid\. Received: flu"),
         ("1,a,covid,0.2,0.8", "line 3: 1 stands on line 2 already"),
         (",a,covid,0.2,0.8", "line 3: a case without a name"),
         ("2,a,,0.2,0.8", "line 3: truth is empty"),

@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from tests.evaluation.asah import POOR, RANKS
+from tests.evaluation.test_interval import proportion
 from tests.evaluation.test_measure import made
 from tfcovid.evaluation import Predictions, score
 from tfcovid.evaluation.boot_measure import boot_measure
@@ -33,9 +34,11 @@ def test_intervals_come_from_resampled_patients_and_delong_stands_beside():
     found = score(one, resamples=50, seed=3)
     values = boot_measure(one, 50, 3)
     figure = found.figures["fne"]
-    assert (figure.low, figure.high) == interval(values["fne"], 25)
+    patients = np.array(one.patients)
+    assert (figure.low, figure.high) == interval(values["fne"], len(set(patients[one.truth > 0])))
     figure = found.figures["auc_cap"]
-    assert (figure.low, figure.high) == interval(values["auc_cap"], 25, ranked=True)
+    with_cap = len(set(patients[one.truth == 3]))
+    assert (figure.low, figure.high) == interval(values["auc_cap"], with_cap, ranked=True) and with_cap < 25
     assert list(found.figures) == list(values) and found.patients == 25 and found.cases == 90
     assert set(found.delong) == {f"auc_{label}" for label in one.labels}
 
@@ -63,10 +66,12 @@ def test_perfect_answers_are_not_certain():
     truth = ["healthy"] * 20 + ["sick"] * 10
     found = score(Predictions.from_rows(_rows(truth, [0.9] * 20 + [0.2] * 10), ("healthy", "sick")))
     ten = binomtest(10, 10).proportion_ci(method="wilson")
-    for name in ("sensitivity_sick", "auc_sick", "balanced_accuracy", "average_precision_sick"):
+    for name in ("sensitivity_sick", "auc_sick", "average_precision_sick"):
         assert (found.figures[name].low, found.figures[name].high) == pytest.approx((ten.low, 1)), name
     zero = binomtest(0, 20).proportion_ci(method="wilson")
     assert (found.figures["fpe"].low, found.figures["fpe"].high) == pytest.approx((0, zero.high))
+    both = found.figures["balanced_accuracy"]
+    assert (both.low, both.high) == pytest.approx((1 - np.hypot(1 - ten.low, zero.high) / 2, 1))
     assert math.isnan(found.delong["auc_sick"].low) and "order is perfect" in found.delong["auc_sick"].why
 
 
@@ -78,6 +83,7 @@ def test_one_class_says_what_is_missing():
         "fpe": "no scan is of healthy",
         "specificity_sick": "every scan is of sick",
         "auc_sick": "every scan is of sick",
+        "average_precision_sick": "every scan is of sick",
     }
     assert found.figures["balanced_accuracy"].value == found.figures["sensitivity_sick"].value == 0.5
     assert found.figures["npv_sick"].value == 0
@@ -96,10 +102,27 @@ def test_one_patient_is_one_case():
     assert found.delong["auc_sick"].why == "only one patient with or without sick"
 
 
+def test_one_sick_patient_of_many_tells_little():
+    rng = np.random.default_rng(0)
+    healthy = np.r_[0.4, rng.random(200)]
+    found = score(Predictions.from_rows(_rows(["sick"] + ["healthy"] * 200, healthy), ("healthy", "sick")), 200)
+    area = found.figures["auc_sick"]
+    assert [area.low, area.high] == pytest.approx(proportion(area.value, 1))  # Wilson's of a share of one
+    assert found.figures["balanced_accuracy"].low < 0.4
+    assert found.delong["auc_sick"].why == "only one patient with or without sick"
+
+
+def test_equal_scores_have_no_order():
+    found = score(Predictions.from_rows(_rows(["sick"] * 8 + ["healthy"] * 9, [0.5] * 17), ("healthy", "sick")), 50)
+    assert str(found.delong["auc_sick"]) == "0.500 (no interval: all scores are equal)"
+
+
 def test_it_reads_as_a_table():
     rows = _rows(["healthy", "sick", "sick"], (0.8, 0.3, 0.9), patient=["a", "b", "b"])
     lines = str(score(Predictions.from_rows(rows, ("healthy", "sick")))).splitlines()
     assert lines[0] == "3 scans of 2 patients"
     assert lines[1].split()[:2] == ["accuracy", "0.667"]
     assert lines[-1] == "  95 % intervals in square brackets, from 1000 resamples of the patients."
+    assert any(line.startswith("  fpe  ") and line.endswith("(healthy called a disease)") for line in lines)
+    assert any(line.startswith("  fne  ") and line.endswith("(disease called healthy)") for line in lines)
     assert any("no interval: chance alone makes it greater than 0" in line for line in lines)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -21,3 +23,12 @@ def test_a_lung_that_is_not_there_has_no_share():
     assert set(suspicious_share(np.ones((1, 2, 2)), 0 * lungs).values()) == {None}
     with pytest.raises(ValueError, match="differ in shape"):
         suspicious_share(np.ones((1, 2, 2)), lungs[0])
+
+
+def test_a_scan_is_not_copied_to_be_counted():
+    lungs, heat = np.ones((64, 128, 128), np.uint8), np.ones((64, 128, 128), np.float32)
+    tracemalloc.start()
+    suspicious_share(heat, lungs)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < lungs.nbytes

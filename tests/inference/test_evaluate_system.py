@@ -4,8 +4,7 @@ import pytest
 
 from tfcovid.data import slice_targets
 from tfcovid.errors import InputError
-from tfcovid.inference import score_scans
-from tfcovid.inference.evaluate_system import Case, evaluate_system, predictions_of, referred
+from tfcovid.inference.evaluate_system import Case, clear_work, evaluate_system, predictions_of, referred
 
 
 @pytest.fixture
@@ -59,12 +58,21 @@ def test_an_unreadable_scan_is_told_and_tried_again(system, entries, tmp_path):
         predictions_of(cases[1:], system.config.labels)
 
 
-def test_every_scan_is_scored_by_its_diagnosis_alone(system, entries):
-    scored = list(score_scans(system, [entries[0], replace(entries[0], scan=entries[0].scan / "gone")]))
+def test_slice_labels_that_cannot_be_used_cost_the_slices_and_not_the_scan(system, entries, tmp_path):
+    ill = next(entry for entry in entries if entry.label != "healthy")
+    (tmp_path / "short.csv").write_text("slice,lesion\n0,1\n")
 
-    assert scored[0].diagnosis.label in system.config.labels
-    assert scored[1].diagnosis is None
-    assert "gone" in scored[1].error
+    (case,) = evaluate_system(system, [replace(ill, slice_labels=tmp_path / "short.csv")], tmp_path / "work")
+
+    assert case.row["scan"] == str(ill.scan) and not case.slices
+    assert "short.csv" in case.not_by_slice
+
+
+def test_only_what_was_noted_is_cleared_away(system, entries, tmp_path):
+    list(evaluate_system(system, entries[:1], tmp_path / "work", reports="all"))
+    (tmp_path / "work/thesis.txt").write_text("years")
+    clear_work(tmp_path / "work")
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["thesis.txt"]
 
 
 def test_accuracy_of_those_that_are_not_referred():

@@ -1,12 +1,14 @@
 import json
 from dataclasses import replace
 
+import cv2
 import nibabel
 import numpy as np
 import pytest
 
 from tfcovid.errors import InputError
 from tfcovid.inference import explain_scan, load
+from tfcovid.inference.explain_scan import _spread
 from tfcovid.preprocess import body_mask
 from tfcovid.scans import Scan, read_scan
 
@@ -22,9 +24,13 @@ def explained(system, scan):
 
 
 def test_the_map_is_that_of_the_diagnosis_within_the_body(explained, scan):
-    body = body_mask(scan.hu)
-    found = explained.diagnosis.lesion_map
-    np.testing.assert_array_equal(explained.heat[body], found[body])
+    body, diagnosis = body_mask(scan.hu), explained.diagnosis
+    found = np.zeros(scan.shape, np.float32)
+    for k, small, (top, left, bottom, right) in zip(
+        diagnosis.slices.index, diagnosis.small_map, diagnosis.slices.boxes, strict=True
+    ):
+        found[k, top:bottom, left:right] = cv2.resize(small, (int(right - left), int(bottom - top)))
+    np.testing.assert_allclose(explained.heat[body], found[body], atol=1e-6)
     assert explained.heat.max() > 0 and not explained.heat[~body].any()
     assert explained.method == "lesion prototypes" and explained.map_of == "any label but healthy"
     assert list(explained.share) == ["left lung", "right lung", "both lungs"]
@@ -41,10 +47,13 @@ def test_all_files_are_written(explained, tmp_path):
     names = [f"{layer}_slice{k}.png" for layer in ("conv1_conv", "conv2_block1_out") for k in (2, 5)]
     assert sorted(path.name for path in (folder / "features").iterdir()) == names
     facts = json.loads((folder / "explanation.json").read_text())
-    assert facts["slices_shown"] == [2, 5] and facts["suspicious_percent"] == explained.share
+    assert facts["slices_shown"] == [2, 5] and facts["marked_percent"] == explained.share
     with pytest.raises(InputError):
         explained.save(tmp_path / "out")
-    assert [one.get_title() for one in explained.sheet().axes[:2]] == ["slice 5", "slice 2"]
+    sheet = explained.sheet()
+    assert [one.get_title() for one in sheet.axes[:2]] == ["slice 5", "slice 2"]
+    for figure in (sheet, *explained.sheets.values()):
+        assert "Research use only." in figure.get_supxlabel()
 
 
 def test_a_label_has_a_map_of_its_own(system, scan):
@@ -53,6 +62,12 @@ def test_a_label_has_a_map_of_its_own(system, scan):
     heat = [one.heat for one in maps.values()]
     assert all(one.min() >= 0 and one.max() <= 1 for one in heat) and max(one.max() for one in heat) > 0
     assert not any(np.array_equal(one, heat[0]) for one in heat[1:])
+    assert maps["cap"].sheet().axes[-1].get_xlabel() == "cap, Grad-CAM; warm is what speaks for cap"
+
+
+def test_the_warmest_slice_is_always_on_the_sheet():
+    assert _spread(100, 50) == [0, 9, 18, 27, 36, 45, 50, 63, 72, 81, 90, 99]
+    assert _spread(3, 1) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("flips", [(1, 1, 1), (-1, 1, -1), (1, -1, 1)])

@@ -36,6 +36,11 @@ def test_other_grey_levels_another_number_of_slices_and_an_unknown_finding_are_n
     assert warnings[-1] == "gantry-tilt, which 0 of 12 scans of training and validation had"
 
 
+def test_a_few_slices_more_than_all_training_scans_had_are_not_remarked_on(known):
+    assert unlike_training(statistics(5, slices=25), FINDINGS, known) == []
+    assert unlike_training(statistics(5, slices=60), FINDINGS, known) == ["slices: 60; in training 20"]
+
+
 def test_little_training_data_and_old_bundles_say_nothing():
     few = training_range(statistics(level) for level in range(9))
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.data_folder import DATA, needs_data
 from tfcovid.phantom import make_phantom
-from tfcovid.preprocess import air_lungs, body_mask
+from tfcovid.preprocess import air_lungs, body_mask, from_8bit, to_8bit
 from tfcovid.scans import read_scan
 
 
@@ -35,6 +35,28 @@ def test_a_lesion_within_a_lung_counts_as_lung():
 def test_where_there_is_no_lung_nothing_is_found():
     assert not air_lungs(np.full((2, 64, 64), 40, np.int16), (5.0, 1.0, 1.0)).any()
     assert not air_lungs(np.full((2, 64, 64), -1000, np.int16), (5.0, 1.0, 1.0)).any()
+
+
+@pytest.mark.parametrize("center, width, least", [(-600, 1500, 0.98), (0, 2000, 0.98), (40, 400, 0.88)])
+def test_lungs_are_found_in_grey_levels_whatever_their_window_was(center, width, least):
+    """In the last one fat is nearly black and counts."""
+    phantom = make_phantom("healthy", seed=2, shape=(4, 128, 128))
+    levels = to_8bit(phantom.hu, center, width)
+    found = air_lungs(from_8bit(levels, center=-600, width=1500), phantom.spacing, eight_bit=True)
+    for side in (1, 2):
+        assert dice(found == side, phantom.lungs == side) > least
+
+
+def test_in_grey_levels_a_speck_is_no_lung_and_without_a_body_there_is_none():
+    row, column = np.indices((128, 128))
+    lung = (row - 64) ** 2 + (column - 40) ** 2 < 30**2
+    speck = (row - 64) ** 2 + (column - 96) ** 2 < 8**2  # 7 % of the lung, 1 % of the body
+    levels = np.where(lung | speck, 60, 200).astype(np.uint8)[None]
+    found = air_lungs(from_8bit(levels, center=-600, width=1500), (1.0, 1.0, 1.0), eight_bit=True)
+    assert set(np.unique(found)) == {0, 2}
+    assert set(np.unique(air_lungs(from_8bit(levels, center=-600, width=1500), (1.0, 1.0, 1.0)))) == {0, 1, 2}
+    alone = np.where(levels == 60, 90, 0).astype(np.uint8)  # all but the lungs is black
+    assert not air_lungs(from_8bit(alone, center=-600, width=1500), (1.0, 1.0, 1.0), eight_bit=True).any()
 
 
 @needs_data

@@ -4,7 +4,7 @@ import pytest
 from tests.data_folder import DATA, needs_data
 from tfcovid.errors import InputError
 from tfcovid.phantom import make_phantom
-from tfcovid.preprocess import body_mask
+from tfcovid.preprocess import air_lungs, body_mask, from_8bit
 from tfcovid.scans import read_scan
 
 
@@ -28,6 +28,13 @@ def test_the_body_is_found_with_its_lungs_and_without_air_and_table(slice_):
 
 def test_a_lung_that_the_image_cuts_off_stays(slice_):
     cut = slice_[:, 24:76, 40:96]  # edges within the chest: both lungs reach the sides
+    assert body_mask(cut).all()
+
+
+def test_a_lung_that_reaches_a_corner_stays_however_much_air_it_holds(slice_):
+    slice_[slice_ == -850] = -880
+    cut = slice_[:, 31:76, 40:96]  # the upper edge is the lungs' first row but one
+    assert (cut[0, 0, [0, -1]] == -880).all()
     assert body_mask(cut).all()
 
 
@@ -55,6 +62,15 @@ def test_threads_do_not_change_it_and_the_lungs_of_a_phantom_are_inside():
     assert not found[:, [0, -1]][:, :, [0, -1]].any(), "no corner is body"
 
 
+@pytest.mark.parametrize("air, lung, tissue", [(45, 70, 210), (0, 0, 110)], ids=["lung window", "soft tissue"])
+def test_grey_levels_are_not_read_as_hu(slice_, air, lung, tissue):
+    levels = np.select([slice_ == -1000, slice_ == -850], [air, lung], tissue).astype(np.uint8)
+    expected = np.zeros(slice_.shape, bool)
+    expected[0, 20:80, 24:104] = True
+    hu = from_8bit(levels, center=-600, width=1500)
+    assert (body_mask(hu, eight_bit=True) != expected).sum() <= 4, "the opening rounds four corners"
+
+
 def test_what_is_not_hu_is_refused():
     with pytest.raises(InputError, match="Hounsfield units are needed"):
         body_mask(np.zeros((1, 8, 8), np.uint8))
@@ -65,3 +81,20 @@ def test_what_is_not_hu_is_refused():
 def test_the_body_in_a_real_scan(name, share):
     found = body_mask(read_scan(DATA / "volumes" / "covid_ct_md" / f"{name}.nii.gz").hu)
     assert found.mean() == pytest.approx(share, abs=0.005)
+
+
+@needs_data
+@pytest.mark.parametrize(
+    "name, share, left, right",
+    [
+        ("2020.02.22.20024927-p19-68%0", 1.0, 0.26, 0.31),  # both lungs reach the sides
+        ("2020.03.13.20035212-p23-156", 0.83, 0.15, 0.16),  # a soft-tissue window
+    ],
+)
+def test_lungs_in_published_pictures(name, share, left, right):
+    scan = read_scan(DATA / "covid_ct" / "CT_COVID" / f"{name}.png")
+    hu = from_8bit(scan.voxels, center=-600, width=1500)
+    body = body_mask(hu, eight_bit=True)
+    sides = air_lungs(hu, scan.spacing, body=body, eight_bit=True)
+    found = [body.mean(), (sides == 1).mean(), (sides == 2).mean()]
+    assert found == pytest.approx([share, left, right], abs=0.02)

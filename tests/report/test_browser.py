@@ -9,6 +9,7 @@ import pytest
 
 from tfcovid.evaluation.predictions import Predictions
 from tfcovid.evaluation.score import score
+from tfcovid.inference.scroll import write_scroll
 from tfcovid.report import write_cohort_report, write_report
 
 
@@ -75,6 +76,18 @@ def test_m_hides_the_overlays_everywhere_and_shows_those_that_were_there(report,
     assert lit(page, "5 heat") == heat and not page.locator("input[data-layer=masks]").is_checked()
 
 
+def test_keys_do_what_the_place_they_are_pressed_in_asks_for(report, visit):
+    page = visit(report, 400)
+    page.locator("#slice").fill("5")
+    page.locator(".wide").first.press("ArrowRight")  # scrolls the table
+    page.locator("input[data-layer=heat]").check()
+    page.locator("#opacity").press("ArrowLeft")
+    assert page.locator("#slice").input_value() == "5" and page.locator("#opacity").input_value() == "99"
+    lit(page, "5 heat masks")
+    page.locator("#opacity").press("m")
+    lit(page, "5")
+
+
 def test_the_wheel_scrolls_the_page_until_the_slider_is_chosen(report, visit):
     page = visit(report)
     page.locator("#view").hover()
@@ -126,8 +139,23 @@ def test_a_single_slice_has_no_slider_and_no_errors(diagnosis, tmp_path, visit):
     write_report(replace(diagnosis, scan=scan, slices=slices, **some), tmp_path / "one.html")
     page = visit(tmp_path / "one.html", 400)
     warm = lit(page, "0 heat")
+    assert page.locator(".ramp").is_visible()
     page.keyboard.press("m")
     assert lit(page, "0") != warm and page.locator("#slice").count() == 0
+
+
+def test_masks_alone_can_be_scrolled_through_hidden_and_made_fainter(segmented, tmp_path, visit):
+    found = segmented.segmentation
+    write_scroll(segmented.scan, found.masks, found.outlined, tmp_path / "scroll.html")
+    page = visit(tmp_path / "scroll.html", 400)
+    assert page.evaluate("document.documentElement.scrollWidth") == 400
+    faint = lit(page, "4 masks")
+    page.locator("#opacity").fill("100")
+    full = lit(page, "4 masks")
+    page.keyboard.press("m")
+    assert len({faint, full, lit(page, "4")}) == 3
+    page.locator("#slice").press("ArrowUp")
+    assert page.locator("#where").text_content() == "Slice 5 of 0 to 9: left lung, right lung, infection"
 
 
 def test_cases_can_be_sorted_and_filtered(tmp_path, visit):

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfcovid.report import viewer, write_report
 from tfcovid.scans import Scan
+from tfcovid.scans.finding import found
 
 
 def written(diagnosis, folder, **options):
@@ -31,7 +32,7 @@ def test_the_answer_comes_first_and_the_notice_above_and_below(diagnosis, tmp_pa
     ]
     order += ["Refer to a radiologist", "below 0.70", ">healthy<", "0.100 to 0.200", 'class="keys"', 'id="view"']
     order += [
-        "By the CT window",
+        "Probability by the CT window",
         "Distances from 4 to 6 mm.",
         "Model card",
         "Bundle and settings",
@@ -70,8 +71,56 @@ def test_pictures_show_the_slices_and_the_map_lies_on_its_lesion(diagnosis, tmp_
     assert not mass[:, :40].any() and (heat[mass > 0][:, 2] > heat[mass > 0][:, 0]).all()  # red above blue
     assert seen(data["heat"][4])[..., 3].max() < mass.max()  # one scale for all
     assert data["said"][0] == "Slice 0 of 0 to 9. Not read by the network."
-    assert data["said"][5] == "Slice 5 of 0 to 9, z 25.0 mm. Lesion 0.90; alone called covid-19."
+    assert data["said"][5] == "Slice 5 of 0 to 9, z 25.0 mm: lesion 0.90; alone called covid-19."
     assert data["said"][1].endswith("alone called healthy. No lung found.")
+
+
+def test_only_a_network_that_learnt_lesions_says_lesion(diagnosis, tmp_path):
+    page, data = written(replace(diagnosis, finds_lesions=False), tmp_path)
+    assert "esion" not in re.sub("<style>.*?</style>|<script>.*?</script>|<pre>.*?</pre>", "", page, flags=re.S)
+    assert "In 3 of 9 slices any label but healthy is likelier than not" in page and "Map of any label but" in page
+    assert data["said"][5] == "Slice 5 of 0 to 9, z 25.0 mm: any label but healthy 0.90; alone called covid-19."
+
+
+def test_a_threshold_of_its_own_is_said_and_drawn(diagnosis, tmp_path):
+    settings = {**diagnosis.settings, "labels": ["no", "yes"], "threshold": 0.2}
+    answers, slices = np.array([[0.7, 0.3]]), np.tile([0.7, 0.3], (9, 1))
+    two = replace(
+        diagnosis, labels=("no", "yes"), label="yes", settings=settings, answers=answers, finds_lesions=False,
+        by_window={-600.0: answers[0]}, slice_probabilities=slices, lesion_probabilities=slices[:, 1],
+    )  # fmt: skip
+    page, data = written(two, tmp_path)
+    assert "Probability <b>0.300</b>. yes is called from 0.2 on." in page
+    assert "M0 80H10" in page and "dashed at 0.2" in page and data["said"][5].endswith("yes 0.30; alone called yes.")
+    page, _ = written(replace(two, settings={**settings, "threshold": 0.5}), tmp_path)
+    assert "is called from" not in page
+
+
+def test_shares_of_slices_are_no_probabilities(diagnosis, tmp_path):
+    net = {"kind": "nonparametric", "threshold": 0.99}
+    page, _ = written(replace(diagnosis, settings={**diagnosis.settings, "patient_net": net}), tmp_path)
+    assert "Share of slices <b>0.600</b>" in page and "healthy is called above a share of 0.99" in page
+    assert "The confidence is the share of covid-19 among the slices that are not called healthy." in page
+    assert page.count("Probability") == 1  # of a lesion in each slice
+    assert "Share of slices by the CT window" in page
+
+
+def test_sides_are_in_doubt_where_the_file_does_not_say(diagnosis, tmp_path):
+    page, _ = written(diagnosis, tmp_path)
+    marks = re.findall(r'<span class="(right|left)"[^>]*>([^<]*)</span>', page)
+    assert (
+        set(marks) == {("right", "R"), ("left", "L")} and len(marks) == 2 + 3 * 4
+    )  # the viewer, and twice a key slice
+    scan = replace(diagnosis.scan, findings=(found("no-orientation", "A picture."),))
+    page, _ = written(replace(diagnosis, scan=scan), tmp_path)
+    assert page.count(">R?<") == page.count(">L?<") == 7 and ">R<" not in page
+
+
+def test_where_nothing_stands_out_nothing_is_said_to(diagnosis, tmp_path):
+    page, _ = written(diagnosis, tmp_path)
+    assert "Where the map is warmest" in page
+    page, _ = written(replace(diagnosis, small_map=np.zeros_like(diagnosis.small_map)), tmp_path)
+    assert "No slice stands out; this is the middle one." in page and "warmest" not in page
 
 
 def test_outlines_and_lesions_of_a_segmentation_are_shown(segmented, tmp_path):
@@ -133,7 +182,7 @@ def test_one_slice_of_grey_levels_needs_no_slider(diagnosis, tmp_path):
     )  # fmt: skip
     page, data = written(one, tmp_path)
     assert not re.search(r'<input|class="scale"|5 x 4 x 4 mm', page)
-    assert data["said"] == ["The only slice. Lesion 0.10; alone called healthy. No lung found."]
+    assert data["said"] == ["The only slice: lesion 0.10; alone called healthy. No lung found."]
 
 
 def test_noise_stays_below_fifteen_million_bytes(diagnosis, tmp_path, monkeypatch):

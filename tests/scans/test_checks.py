@@ -23,7 +23,7 @@ def save(path, hu, affine=(-1, -1, 2, 1)):
         (lambda hu: hu.clip(-160, 240), "windowed or normalised"),
         (lambda hu: ((hu + 1000) / 1500).astype(np.float32), "label map or like 8-bit"),
         (lambda hu: np.where(np.arange(48) < 5, -2000, hu + 1024).astype(np.int16), "intercept of -1024"),
-        (lambda hu: np.full_like(hu, -1000), "none of"),
+        (lambda hu: np.full_like(hu, -1000), "are too few"),
     ],
     ids=["offset", "mask", "windowed", "normalised", "padded-offset", "empty"],
 )

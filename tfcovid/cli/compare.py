@@ -14,6 +14,7 @@ import click
     help="What a case is; a patient's probabilities are the mean over their scans.",
 )
 @click.option("--names", metavar="A,B,...", help="What the systems are called; their files' names by default.")
+@click.option("--labels", metavar="A,B,...", help="Of CSVs whose columns do not say it: the negative one first.")
 @click.option("--resamples", type=click.IntRange(100), default=1000, show_default=True, help="Of the bootstrap.")
 @click.option("--seed", default=0, type=click.IntRange(0), help="Of the bootstrap.")
 @click.option(
@@ -34,8 +35,9 @@ import click
 )
 @click.option("--workers", type=click.IntRange(1), help="Ablations: scans prepared at a time.")
 @click.option("--allow", multiple=True, metavar="FINDING", help="Ablations: read scans in spite of it. Repeatable.")
+@click.option("--overwrite", is_flag=True, help="Replace a comparison that is there.")
 @click.option("--dry-run", is_flag=True, help="Ablations: say what would be trained, and with which settings.")
-def compare(systems, output, level, names, resamples, seed, ablations, settings, dry_run, **how):
+def compare(systems, output, level, names, labels, resamples, seed, ablations, settings, overwrite, dry_run, **how):
     """Say whether systems differ, or whether chance does: B, C, ... against A.
 
     Each is a CSV of predictions with the truth in it, a folder that `tfcovid evaluate -o` wrote, or a bundle, for its
@@ -59,8 +61,8 @@ def compare(systems, output, level, names, resamples, seed, ablations, settings,
     if ablations:
         if len(systems) != 1 or output is None:
             raise InputError("it is: tfcovid compare --ablations FILE MANIFEST -o OUT")
-        if names:
-            raise InputError(f"--names: variants are named in {ablations}. Received: {names}")
+        if names or labels:
+            raise InputError(f"--names, --labels: variants are named in {ablations}. Received: {names or labels}")
         if level == "slice":
             raise InputError("--level: variants are compared by scan or patient. Received: slice")
         _ablations(ablations, systems[0], output, level, resamples, seed, settings, dry_run, how)
@@ -68,20 +70,29 @@ def compare(systems, output, level, names, resamples, seed, ablations, settings,
     if dry_run or settings or any(how[name] for name in ("store", "workers", "allow")):
         raise InputError("--dry-run, --set, --store, --workers and --allow go with --ablations.")
     from tfcovid.evaluation.compare import compare as compared
-    from tfcovid.evaluation.read_system import read_system
+    from tfcovid.evaluation.read_systems import read_systems
+    from tfcovid.into_place import check_folder
 
-    found = {}
-    for name, path in zip(_names(systems, names), systems, strict=True):
-        found[name], notes = read_system(path, level)
-        for note in notes:
-            click.echo(f"  {name}: {note}", err=True)
+    if output:
+        check_folder(output.resolve(), _WRITTEN, overwrite)
+    named = dict(zip(_names(systems, names), systems, strict=True))
+    found, notes = read_systems(named, level, labels.split(",") if labels else None)
+    for note in notes:
+        click.echo(f"  {note}", err=True)
     _finish(compared(found, resamples, seed), output)
+
+
+_WRITTEN = ("comparison.json", "comparison.csv", "comparison.md", "forest.png", "roc.png")
 
 
 def _names(systems, names) -> list[str]:
     from tfcovid.errors import InputError
 
-    found = names.split(",") if names else [path.resolve().stem for path in systems]
+    found = (
+        names.split(",")
+        if names
+        else [path.resolve().stem if path.is_file() else path.resolve().name for path in systems]
+    )
     if not names and len(set(found)) < len(found):
         found = [str(path) for path in systems]
     if len(found) != len(systems) or len(set(found)) < len(found):
@@ -122,7 +133,7 @@ def _ablations(file, manifest, output, level, resamples, seed, settings, dry_run
     how["store"] = how["store"] or output / "store"
     said, failed = {}, False
     for name, predictions, unreadable in train_ablations(found, entries, folder, progress=True, **how):
-        said[name] = predictions.by_patient() if level == "patient" else predictions
+        said[name] = predictions.by_patient(found.variants[name].decide) if level == "patient" else predictions
         for entry, reason in unreadable:
             failed = True
             click.echo(f"{name}: not readable, left out: {entry.scan}: {reason}", err=True)

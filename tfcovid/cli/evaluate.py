@@ -11,7 +11,7 @@ import click
     type=click.Choice(["train", "val", "test", "all"]),
     default="test",
     show_default=True,
-    help="Scans of MANIFEST to evaluate on.",
+    help="Scans of MANIFEST, or cases of a TRUTH with a column split, to evaluate on.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the report and the tables.")
 @click.option(
@@ -37,7 +37,7 @@ import click
     type=click.Choice(["misclassified", "all", "none"]),
     default="misclassified",
     show_default=True,
-    help="Scans that get a page of their own.",
+    help="Scans that get a page of their own, by level scan.",
 )
 @click.option("--resamples", type=click.IntRange(100), default=1000, show_default=True, help="Of the bootstrap.")
 @click.option(
@@ -79,12 +79,14 @@ def evaluate(
     """
     from tfcovid.errors import InputError
 
+    output = output and output.resolve()  # "." has no name to put a temporary one beside
     how = {"level": level, "wanted": sensitivity, "resamples": resamples}
     if answers.is_file():
-        _table(answers, truth, output, validation, labels, how, shown)
+        _only(_OF_TABLES, "a table of predictions")
+        _table(answers, truth, output, split, validation, labels, how, shown)
         return
-    if truth is None:
-        raise InputError(f"no manifest: tfcovid evaluate {answers} MANIFEST. Received: {answers} alone")
+    if truth is None or (not answers.exists() and answers.suffix == ".csv"):
+        raise InputError(f"no such file, or a bundle without a MANIFEST to evaluate it on. Received: {answers}")
     from tfcovid.cli.quiet_tensorflow import quiet_tensorflow
     from tfcovid.data import read_manifest
 
@@ -93,89 +95,58 @@ def evaluate(
     if not entries:
         raise InputError(f"{truth}: no scan in split {split}.")
     quiet_tensorflow()
-    from tfcovid.inference import find_bundle, load, load_segmenter
+    from tfcovid.inference import find_bundle
     from tfcovid.inference.load import is_segmenter
 
-    if is_segmenter(find_bundle(answers)):
+    bundle = find_bundle(answers)
+    if is_segmenter(bundle):
         from tfcovid.cli.evaluate_masks import evaluate_masks
 
-        evaluate_masks(load_segmenter(answers), entries, output, clicks, figures, shown["allow"])
+        _only(_OF_MASKS, "a segmenter")
+        evaluate_masks(bundle, entries, output, clicks, figures, shown["allow"])
         return
-    if clicks or figures:
-        raise InputError(
-            f"--clicks and --figures are for segmenters; those of a system are {answers}/lungs and {answers}/then."
-        )
-    system = load(answers)
-    if "out_of_fold" in system.facts and split != "test":
-        raise InputError(
-            f"{answers}: its members trained on scans of these splits, which flatters them; what they say of scans "
-            "that they did not train on is in its card and validation.csv. Use --split test."
-        )
-    strange = sorted({entry.label for entry in entries} - set(system.config.labels))
-    if strange:
-        raise InputError(
-            f"{truth}: labels that {answers} cannot give: {', '.join(strange)}. "
-            f"Its labels: {', '.join(system.config.labels)}"
-        )
-    if validation is None and split == "test" and (find_bundle(answers) / "validation.csv").is_file():
-        validation = find_bundle(answers) / "validation.csv"
-    _system(system, entries, output, split, validation, how, shown)
+    from tfcovid.cli.evaluate_system import evaluate_system
 
-
-def _table(predictions, truth, output, validation, labels, how, shown) -> None:
-    from tfcovid.evaluation.read_cases import read_cases
-
-    level = "slice" if how["level"] == "slice" else "scan"
-    read, notes = read_cases(predictions, truth, level, labels.split(",") if labels else None)
-    for note in notes:
-        click.echo(f"  {note}", err=True)
-    how["validation"] = validation and read_cases(validation, None, level, read.labels)[0]
-    _finish(
-        {level: read}, output, how, {"title": f"Evaluation of {predictions.stem}", "facts": {"notes": notes}} | shown
+    _only(
+        _OF_SYSTEMS, f"a system; --clicks and --figures are for segmenters, such as {answers}/lungs and {answers}/then"
     )
+    if level == "slice" and validation:
+        raise InputError("--validation: thresholds are for scans and patients, not for slices.")
+    evaluate_system(bundle, entries, output, split, validation, how, shown)
 
 
-def _system(system, entries, output, split, validation, how, shown) -> None:
-    import shutil
-    from tempfile import TemporaryDirectory
+_OF_TABLES = {"split", "output", "level", "sensitivity", "validation", "resamples", "labels", "names", "overwrite"}
+_OF_MASKS = {"split", "output", "clicks", "figures", "allow"}
+_OF_SYSTEMS = _OF_TABLES - {"labels"} | {"reports", "allow"}
 
+
+def _only(options: set[str], what: str) -> None:
+    """Refuses options that would be without effect."""
+    from tfcovid.errors import InputError
+
+    context = click.get_current_context()
+    given = {name for name in context.params if context.get_parameter_source(name).name == "COMMANDLINE"}
+    if given - options - {"answers", "truth"}:
+        strange = sorted(given - options - {"answers", "truth"})
+        raise InputError(f"--{strange[0]} is not for {what}.")
+
+
+def _table(predictions, truth, output, split, validation, labels, how, shown) -> None:
+    from tfcovid.cli.evaluate_system import finish
+    from tfcovid.errors import InputError
     from tfcovid.evaluation.read_cases import read_cases
-    from tfcovid.inference.evaluate_system import evaluate_system, predictions_of, referred
     from tfcovid.into_place import check_folder
-    from tfcovid.progress import with_progress
     from tfcovid.report.write_evaluation import KNOWN
 
     if output:
         check_folder(output, KNOWN, shown["overwrite"])
-    how["validation"] = validation and read_cases(validation, None, "scan", system.config.labels)[0]
-    with TemporaryDirectory() as nowhere:
-        # Beside OUT until it is complete: what is there after a stop is not done again.
-        work = output.with_name(f"{output.name}.work") if output else Path(nowhere)
-        reports = shown["reports"] if output else "none"
-        each = evaluate_system(system, entries, work, shown["allow"], reports)
-        cases = list(with_progress(each, len(entries), "Scans", True))
-        unreadable = [(str(entry.scan), case.error) for entry, case in zip(entries, cases, strict=True) if case.error]
-        for scan, reason in unreadable:
-            click.echo(f"not readable, left out: {scan}: {reason}", err=True)
-        levels, slices = predictions_of(cases, system.config.labels)
-        facts = {"bundle": system.facts, "split": split, **referred(cases)}
-        pages = {case.row["scan"]: work / case.report for case in cases if case.report}
-        what = {"title": f"Evaluation of {system.facts['name']}", "facts": facts, "unreadable": unreadable}
-        _finish(levels, output, how, what | {"cases": pages, "slices": slices} | shown)
-        if output:
-            shutil.rmtree(work)
-    if unreadable:
-        raise SystemExit(1)
-
-
-def _finish(levels, output, how, what) -> None:
-    from tfcovid.evaluation.evaluation import evaluate as evaluated
-    from tfcovid.inference.segmentation import RESEARCH_USE
-    from tfcovid.report.write_evaluation import write_evaluation
-
-    found = evaluated(levels, **how)
-    click.echo(found)
-    if output:
-        what = {name: value for name, value in what.items() if name not in ("allow", "reports")}
-        folder = write_evaluation(output, found, notice=RESEARCH_USE, **what)
-        click.echo(folder / "report.html")
+    level = "slice" if how["level"] == "slice" else "scan"
+    read, notes = read_cases(predictions, truth, level, labels.split(",") if labels else None, split)
+    for note in notes:
+        click.echo(f"  {note}", err=True)
+    if validation:
+        if level == "slice":
+            raise InputError("--validation: thresholds are for scans and patients, not for slices.")
+        how["validation"], _ = read_cases(validation, None, level, read.labels)
+    what = {"title": f"Evaluation of {predictions.stem}", "facts": {"notes": notes}}
+    finish({level: read}, output, how, what | {name: shown[name] for name in ("names", "overwrite")})

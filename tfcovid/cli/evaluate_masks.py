@@ -1,18 +1,25 @@
 import click
 
 
-def evaluate_masks(segmenter, entries, output, clicks, figures, allow) -> None:
+def evaluate_masks(bundle, entries, output, clicks, figures, allow) -> None:
     """What `tfcovid evaluate` does with a segmenter."""
     import numpy as np
 
+    from tfcovid.errors import InputError
     from tfcovid.evaluation.click_figure import draw_click_curve
     from tfcovid.evaluation.mask_tables import MaskRow, mask_table, write_mask_rows
+    from tfcovid.inference import load_segmenter
     from tfcovid.inference.overlay import draw_masks
     from tfcovid.inference.score_masks import score_masks
     from tfcovid.into_place import into_place
     from tfcovid.progress import with_progress
 
     counts = _counts(clicks)
+    if output:
+        if output.is_dir():
+            raise InputError(f"--output of a segmenter is a CSV table. Received: {output}, which is a folder")
+        output.parent.mkdir(parents=True, exist_ok=True)
+    segmenter = load_segmenter(bundle)
     segmenter.finder = None  # lungs that it does not outline are not compared
     rows, curves, failed = [], [], 0
     each = score_masks(segmenter, entries, allow, counts)

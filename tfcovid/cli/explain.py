@@ -20,9 +20,9 @@ def explain(bundle, scan, output, slices, layers, label, list_layers, series, al
     """Show where in SCAN BUNDLE sees what it calls. Research use only.
 
     BUNDLE and SCAN are as in `tfcovid predict`. OUT gets the heat map in the frame of the scan (heat_map.nii.gz, per
-    cent), a sheet of slices with the map beneath (heat_map.png: warm is suspicious, on one scale for all slices and
-    scans, 0 outside the body), feature maps of the layers asked for (features/) and the share of each lung that the map
-    marks (explanation.json).
+    cent), a sheet of slices with the map beneath (heat_map.png: warm is suspicious, or with --label what speaks for
+    it, on one scale for all slices and scans, 0 outside the body and outside the box the network read), feature maps of
+    the layers asked for (features/) and the share of each lung that the map marks (explanation.json).
 
     The map comes from the output weights of the slice network, or from the lesion prototypes of M3Lung-Sys. It shows
     what moved the network, which need not be a lesion, and its cells are coarse. Of an ensemble it is the mean of the
@@ -66,5 +66,5 @@ def explain(bundle, scan, output, slices, layers, label, list_layers, series, al
     found.save(output, overwrite)
     click.echo(f"{found.diagnosis.label}; map of {found.map_of}, {found.method}")
     for name, share in found.share.items():
-        click.echo(f"  {name:12} " + ("not found" if share is None else f"{share:.1f} % suspicious"))
+        click.echo(f"  {name:12} " + ("not found" if share is None else f"{share:.1f} % is {found.warm}"))
     click.echo(f"{output / 'heat_map.png'}\n{found.diagnosis.notice}")

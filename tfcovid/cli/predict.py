@@ -20,7 +20,8 @@ def predict(bundle, scan, output, series, allow, with_identity, overwrite, dry_r
     slice images. OUT gets a report for any browser (report.html), the same for programs (report.json), a table of the
     slices (slices.csv), the lesion map in the frame of the scan (lesion_map.nii.gz, per cent) and a figure
     (figure.png); of a system that crops by an Attention U-Net the lungs (lungs.nii.gz), and of one that goes on to
-    segment, what `tfcovid segment` writes (segmentation/). None of them names the patient unless asked to.
+    segment, what `tfcovid segment` writes (segmentation/). No field of the header that names the patient is taken
+    unless asked for; what is written into the pixels stays there, and a folder of many scans keeps their file names.
 
     A folder of many scans works too: each gets a folder in OUT, of the same path as the scan; predictions.csv lists
     them all, scans that cannot be read are reported and left out (exit code 1), and scans already there are kept.
@@ -37,6 +38,8 @@ def predict(bundle, scan, output, series, allow, with_identity, overwrite, dry_r
         raise InputError(f"no such scan: {scan}")
     quiet_tensorflow()
     from tfcovid.inference import load, predict_folder, scans_to_predict
+    from tfcovid.inference.diagnosis import DIAGNOSIS_FILES
+    from tfcovid.into_place import check_folder
 
     if output.exists() and not output.is_dir():
         raise InputError(f"--output is a folder. Received: {output}, which is a file")
@@ -47,6 +50,7 @@ def predict(bundle, scan, output, series, allow, with_identity, overwrite, dry_r
     if len(scans) == 1:
         if output.is_dir() and not overwrite and any(output.iterdir()):
             raise InputError(f"{output} is not empty; choose another folder or pass --overwrite.")
+        check_folder(output, DIAGNOSIS_FILES, overwrite)
         _one(load(bundle), scans[0], output, series, allow, with_identity, overwrite)
         return
     if series or with_identity:
@@ -54,7 +58,9 @@ def predict(bundle, scan, output, series, allow, with_identity, overwrite, dry_r
     failed = 0
     for number, outcome in enumerate(predict_folder(load(bundle), scan, output, allow, overwrite), 1):
         if outcome.summary:
-            click.echo(f"{number}/{len(scans)} {outcome.name}: {outcome.summary['diagnosis']}")
+            refer = "; ".join(outcome.summary["uncertainty"]["reasons"])
+            refer = f", refer to a radiologist: {refer}" if refer else ""
+            click.echo(f"{number}/{len(scans)} {outcome.name}: {outcome.summary['diagnosis']}{refer}")
             if "not_segmented" in outcome.summary:
                 click.echo(f"  not segmented: {outcome.summary['not_segmented']}", err=True)
             for finding in outcome.summary["scan"]["findings"]:
@@ -70,6 +76,7 @@ def predict(bundle, scan, output, series, allow, with_identity, overwrite, dry_r
 def _one(system, path: Path, output: Path, series, allow, with_identity, overwrite) -> None:
     from time import perf_counter
 
+    from tfcovid.report.rounded import rounded
     from tfcovid.scans import read_scan
 
     started = perf_counter()
@@ -77,6 +84,8 @@ def _one(system, path: Path, output: Path, series, allow, with_identity, overwri
     read = perf_counter() - started
     for finding in scan.findings:
         click.echo(f"  {finding}", err=True)
+    if with_identity and not scan.identity:
+        click.echo("  --with-identity: the scan does not say whose it is", err=True)
     diagnosis = system.predict(scan, progress=True)
     diagnosis.timings["read"] = read
     diagnosis.save(output, overwrite, with_identity, progress=True)
@@ -84,7 +93,7 @@ def _one(system, path: Path, output: Path, series, allow, with_identity, overwri
     found = diagnosis.uncertainty
     for label, value in diagnosis.probabilities.items():
         spread = found["probabilities"][label]
-        click.echo(f"  {label:12} {value:.3f} ({spread['low']:.3f} to {spread['high']:.3f})")
+        click.echo(f"  {label:12} {rounded(value)} ({rounded(spread['low'])} to {rounded(spread['high'])})")
     if found["refer"]:
         click.echo(f"  refer to a radiologist: {'; '.join(found['reasons'])}")
     for warning in diagnosis.unlike_training or ():

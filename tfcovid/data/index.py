@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from tfcovid.data.manifest import SPLITS, Entry, read_table
+from tfcovid.data.manifest import SPLITS, Entry, read_lines
 from tfcovid.errors import InputError
 from tfcovid.scans import find_scans
 from tfcovid.scans.sniff import sniff
@@ -64,11 +64,12 @@ def index_table(
         InputError: a column that is not there, or scans that are not.
     """
     table = Path(table)
-    rows = read_table(table)
+    lines = read_lines(table)
+    rows = list(lines.values())
     absent = [name for name in (scan, patient, label) if name not in rows[0]]
     if absent:
         raise InputError(f"{table}: no column {', '.join(absent)}. Columns: {', '.join(rows[0])}")
-    for line, row in enumerate(rows, start=2):
+    for line, row in lines.items():
         empty = [name for name in (scan, patient, label) if not row[name]]
         if empty:
             raise InputError(f"{table}, line {line}: {', '.join(empty)} is empty.")

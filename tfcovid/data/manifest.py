@@ -69,8 +69,8 @@ def read_rows(path: str | Path) -> tuple[list[Entry], list[RowFault]]:
         InputError: no such file, a missing or unknown column.
     """
     path = Path(path)
-    rows = read_table(path)
-    columns = list(rows[0])
+    rows = read_lines(path)
+    columns = list(next(iter(rows.values())))
     missing = [name for name in ("scan", "patient", "label") if name not in columns]
     unknown = [name for name in columns if name not in _COLUMNS]
     if missing or unknown:
@@ -81,7 +81,7 @@ def read_rows(path: str | Path) -> tuple[list[Entry], list[RowFault]]:
         )
     entries, faults = [], []
     seen: dict[Path, int] = {}
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows.items():
         empty = [name for name in ("scan", "patient", "label") if not row[name]]
         files = {name: path.parent / row[name] if row.get(name) else None for name in _PATHS}
         if empty:
@@ -158,13 +158,14 @@ def slice_marks(entry: Entry) -> list[tuple[int, int]]:
 @lru_cache(maxsize=16)
 def _marks(path: Path, changed: int) -> dict[str | None, list[tuple[int, int]]]:
     """Patient, or None where the table names none -> (slice, lesion) of each row. One table may serve a cohort."""
-    rows = read_table(path)
-    slice_column = next((name for name in _SLICE_COLUMNS if name in rows[0]), None)
-    lesion_column = next((name for name in _LESION_COLUMNS if name in rows[0]), None)
+    rows = read_lines(path)
+    columns = list(next(iter(rows.values())))
+    slice_column = next((name for name in _SLICE_COLUMNS if name in columns), None)
+    lesion_column = next((name for name in _LESION_COLUMNS if name in columns), None)
     if slice_column is None or lesion_column is None:
-        raise InputError(f"{path}: slice labels have the columns slice and lesion. Received: {', '.join(rows[0])}")
+        raise InputError(f"{path}: slice labels have the columns slice and lesion. Received: {', '.join(columns)}")
     marks = defaultdict(list)
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows.items():
         if row[lesion_column] not in ("0", "1") or not row[slice_column].isdecimal():
             raise InputError(
                 f"{path}, line {line}: slice is a whole number from 0 and lesion 0 or 1. "
@@ -180,16 +181,33 @@ def read_table(path: Path) -> list[dict[str, str]]:
     Raises:
         InputError: no such file, not a table, or no rows.
     """
+    return list(read_lines(path).values())
+
+
+def read_lines(path: Path) -> dict[int, dict[str, str]]:
+    """The rows as `read_table` has them, by the lines of the file where they end."""
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+            reader, rows = csv.DictReader(file), {}
+            for row in reader:
+                rows[reader.reader.line_num] = row
     except FileNotFoundError as error:
         raise InputError(f"no such file: {path}") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: not readable as a CSV table: save it as CSV with UTF-8. Received: {error}"
+        ) from error
+    except (OSError, csv.Error) as error:
         raise InputError(f"{path}: not readable as a CSV table: {error}") from error
     if not rows:
         raise InputError(f"{path}: a table needs a header and at least one row.")
-    for line, row in enumerate(rows, start=2):
+    columns = [name.strip() for name in reader.fieldnames]
+    if len(columns) == 1 and (other := next((mark for mark in ";\t" if mark in columns[0]), None)):
+        raise InputError(f"{path}: cells are separated by commas; save it so, or replace them. Received: {other!r}")
+    twice = sorted({name for name in columns if name and columns.count(name) > 1})
+    if twice:
+        raise InputError(f"{path}: each column stands once; rename or remove one. Received twice: {', '.join(twice)}")
+    for line, row in rows.items():
         if None in row:
             raise InputError(f"{path}, line {line}: more cells than the header has columns: {', '.join(row[None])}")
-    return [{name: (cell or "").strip() for name, cell in row.items()} for row in rows]
+    return {line: {name.strip(): (cell or "").strip() for name, cell in row.items()} for line, row in rows.items()}

@@ -1,9 +1,9 @@
 from collections.abc import Mapping
 
 from tfcovid.evaluation.compare import Comparison
+from tfcovid.evaluation.main_figures import MAIN_FIGURES
 from tfcovid.evaluation.p_text import p_text
-
-_ERRORS = {"fpe": "FPE", "fne": "FNE", "fdpe": "FDPE"}
+from tfcovid.evaluation.table_row import table_row
 
 
 def ablation_table(comparison: Comparison, ticks: Mapping[str, Mapping[str, bool]]) -> list[str]:
@@ -14,9 +14,9 @@ def ablation_table(comparison: Comparison, ticks: Mapping[str, Mapping[str, bool
         ticks: name of a variant -> title of a column -> whether it has it, in the order of the rows.
     """
     columns = list(next(iter(ticks.values())))
-    errors = [key for key in _ERRORS if key in comparison.scores[comparison.reference].figures]
-    head = ["Method", *columns, "Accuracy [95 % interval] (p)", *(_ERRORS[key] for key in errors)]
-    lines = [_row(head), "|---|" + ":-:|" * len(columns) + "---|" + "--:|" * len(errors)]
+    errors = [key for key in ("fpe", "fne", "fdpe") if key in comparison.scores[comparison.reference].figures]
+    head = ["Method", *columns, "Accuracy [95 % interval] (p)", *(MAIN_FIGURES[key][0] for key in errors)]
+    lines = [table_row(head), "|---|" + ":-:|" * len(columns) + "---|" + "--:|" * len(errors)]
     for name, has in ticks.items():
         if name not in comparison.scores:
             continue
@@ -24,12 +24,7 @@ def ablation_table(comparison: Comparison, ticks: Mapping[str, Mapping[str, bool
         found = figures["accuracy"]
         accuracy = f"{100 * found.value:.2f} [{100 * found.low:.2f}, {100 * found.high:.2f}]"
         if name != comparison.reference:
-            p = p_text(comparison.against[name].bootstrap["accuracy"].p_holm)
-            accuracy += f" (p {p})" if p.startswith("<") else f" (p = {p})"
+            accuracy += f" ({p_text(comparison.against[name].bootstrap['accuracy'].p_holm, 'p')})"
         shares = [f"{100 * figures[key].value:.2f}" if figures[key].value >= 0 else "-" for key in errors]
-        lines.append(_row([name, *("✓" if has[column] else "" for column in columns), accuracy, *shares]))
+        lines.append(table_row([name, *("✓" if has[column] else "" for column in columns), accuracy, *shares]))
     return lines
-
-
-def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -21,7 +21,8 @@ class Reliability:
         ece: the expected calibration error (Guo et al., ICML 2017): the mean over cases of how far the bins are off.
         by_chance: `(2,)` the mean and the 95th percentile of this error if answers of these very confidences were
             right exactly as often as they say (Broecker and Smith, Weather and Forecasting 22, 2007): an `ece` below
-            the second is no sign of a wrong calibration. Cases count as independent here.
+            the second is no sign of a wrong calibration. NaN where patients have several cases: how alike those are
+            by chance is not known.
     """
 
     edges: np.ndarray
@@ -60,7 +61,10 @@ def reliability(predictions: Predictions, bins: int = BINS, resamples: int = 100
     def error(right: np.ndarray) -> float:
         return float(np.abs(np.bincount(number, right - confidence, bins)).sum() / len(cases))
 
-    luck = [error(rng.random(len(cases)) < confidence) for _ in range(resamples)]
+    by_chance = np.full(2, np.nan)
+    if counts.shape[1] == len(cases):
+        luck = [error(rng.random(len(cases)) < confidence) for _ in range(resamples)]
+        by_chance = np.array([np.mean(luck), np.quantile(luck, 0.95)])
     return Reliability(
         np.linspace(0, 1, bins + 1),
         count,
@@ -69,5 +73,5 @@ def reliability(predictions: Predictions, bins: int = BINS, resamples: int = 100
         low,
         high,
         error(right),
-        np.array([np.mean(luck), np.quantile(luck, 0.95)]),
+        by_chance,
     )

@@ -1,22 +1,25 @@
 """Whether systems differ, or whether what sets them apart is chance."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import nan
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from tfcovid.errors import InputError
 from tfcovid.evaluation.boot_measure import boot_measure
 from tfcovid.evaluation.delong import delong
+from tfcovid.evaluation.few_patients import Z, few_patients
+from tfcovid.evaluation.fewest_patients import fewest_patients
 from tfcovid.evaluation.holm import holm
+from tfcovid.evaluation.main_figures import MAIN_FIGURES
+from tfcovid.evaluation.match_systems import match_systems
 from tfcovid.evaluation.mcnemar import McNemar, mcnemar
 from tfcovid.evaluation.predictions import Predictions
 from tfcovid.evaluation.score import Score, score
 
-_MAIN = ("accuracy", "balanced_accuracy", "macro_f1", "auc_macro", "fpe", "fne", "fdpe")
+_FEWEST = 6  # patients: of five that all favour one system, p is 0.06
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,10 @@ def compare(systems: Mapping[str, Predictions], resamples: int = 1000, seed: int
     Bootstrap over patients: with d the difference and d* that of a resample, d* - d spreads as d would around zero if
     the systems were equal. p is the share of resamples with |d* - d| >= |d|, that of the sample itself counted in, so
     that p is 1 / (resamples + 1) at least (Hall and Wilson, Biometrics 47, 1991); the interval is d and the 95 %
-    quantile of |d* - d| to both sides, and leaves zero out where p is below 0.05. Of 3,000 simulated pairs of equally
-    good systems each, on 60 and on 200 patients, p < 0.05 came up in 3.7 to 5.6 % for accuracy, FNE and AUC.
+    quantile of |d* - d| to both sides, and leaves zero out where p is below 0.05. Few patients stretch |d* - d|, see
+    `few_patients`, and p is at least what a coin for each of them would give if all fell alike. With fewer than six
+    patients of a kind that a figure needs there is neither p nor interval, unless the systems answer alike.
+    `tests/evaluation/test_compare.py` has simulations of equally good systems.
 
     DeLong's test is that of Biometrics 44 (1988), with the patients' cases taken together (Obuchowski, Biometrics 53,
     1997); McNemar's is exact, see `mcnemar`. Each kind of test of each figure is adjusted over the systems by `holm`.
@@ -102,14 +107,24 @@ def compare(systems: Mapping[str, Predictions], resamples: int = 1000, seed: int
     """
     if len(systems) < 2:
         raise InputError(f"two systems or more are compared. Received: {', '.join(systems) or 'none'}")
-    systems, notes = _alike(systems)
-    systems, paired, more = _matched(systems)
-    notes += more
-    measured, places = {}, list(systems)
+    systems, paired, notes = match_systems(systems)
+    measured, fewest, places = {}, {}, list(systems)
     for name, one in systems.items():
         draw = seed if name in paired else [seed, places.index(name)]
         found = boot_measure(one, resamples, draw)
-        measured[name] = {key: found[key] for key in found if key in _MAIN or key.startswith("auc_")}
+        measured[name] = {key: found[key] for key in found if key in MAIN_FIGURES or key.startswith("auc_")}
+        for key, (patients, _) in fewest_patients(one).items():
+            fewest[key] = min(patients, fewest.get(key, patients))
+    few = [
+        f"{MAIN_FIGURES.get(key, [key.replace('_', ' ')])[0]} ({fewest[key]})"
+        for key in measured[name]
+        if 0 < fewest[key] < _FEWEST
+    ]
+    if few:
+        notes.append(
+            f"No bootstrap p of {', '.join(few)}: in brackets the patients of the fewest kind that it needs. Of fewer "
+            f"than {_FEWEST} all may favour one system by chance."
+        )
     reference, *others = systems
     against = {}
     for name in others:
@@ -119,7 +134,7 @@ def compare(systems: Mapping[str, Predictions], resamples: int = 1000, seed: int
             test = mcnemar(first.called == first.truth, other.called == other.truth, first.patients)
         against[name] = Against(
             name in paired,
-            {key: _bootstrap(values - measured[reference][key]) for key, values in measured[name].items()},
+            {key: _bootstrap(found - measured[reference][key], fewest[key]) for key, found in measured[name].items()},
             _delong(first, other, name in paired),
             test,
         )
@@ -127,117 +142,23 @@ def compare(systems: Mapping[str, Predictions], resamples: int = 1000, seed: int
     return Comparison(systems, scores, _adjusted(against), resamples, seed, notes)
 
 
-def _alike(systems: Mapping[str, Predictions]) -> tuple[dict[str, Predictions], list[str]]:
-    """The systems with their labels in the order of the first."""
-    names = list(systems)
-    first, notes = systems[names[0]], []
-    found = {}
-    for name, one in systems.items():
-        if set(one.labels) != set(first.labels):
-            raise InputError(
-                f"{names[0]} and {name} tell different labels apart and cannot be compared. "
-                f"Received: {', '.join(first.labels)}; {', '.join(one.labels)}"
-            )
-        if one.level != first.level:
-            raise InputError(f"{names[0]} answers for a {first.level}. Received: {name}, for a {one.level}")
-        if one.labels != first.labels:
-            place = np.array([first.labels.index(label) for label in one.labels])
-            order = np.argsort(place)
-            one = replace(
-                one,
-                labels=first.labels,
-                truth=place[one.truth],
-                called=place[one.called],
-                probabilities=one.probabilities[:, order],
-            )
-            notes.append(f"The labels of {name} were put in the order of {names[0]}: {', '.join(first.labels)}.")
-        found[name] = one
-    return found, notes
-
-
-def _matched(systems: dict[str, Predictions]) -> tuple[dict[str, Predictions], set[str], list[str]]:
-    """What is compared of each system, those that are paired, and what was done, in words."""
-    reference = next(iter(systems))
-    level, first = systems[reference].level, systems[reference]
-    place = {name: {case: n for n, case in enumerate(one.cases)} for name, one in systems.items()}
-    for name, one in systems.items():
-        if len(place[name]) < len(one.cases):
-            raise InputError(
-                f"{name}: two answers for one {level}. Received: {Counter(one.cases).most_common(1)[0][0]}"
-            )
-    paired = [name for name in systems if place[name].keys() & place[reference].keys()]
-    shared = [case for case in first.cases if all(case in place[name] for name in paired)]
-    if not shared:
-        raise InputError(
-            f"each of {', '.join(paired[1:])} shares cases with {reference}, but no case was answered by all; "
-            "compare them in pairs."
-        )
-    rows = {name: np.array([place[name][case] for case in shared]) for name in paired}
-    for name in paired[1:]:
-        differs = np.flatnonzero(systems[name].truth[rows[name]] != first.truth[rows[reference]])
-        if len(differs):
-            case = shared[differs[0]]
-            truths = (first.labels[systems[one].truth[place[one][case]]] for one in (reference, name))
-            raise InputError(
-                f"{len(differs)} case(s) have another truth in {name} than in {reference}; such as {case}. "
-                f"Received: {', '.join(truths)}"
-            )
-    found, notes = dict(systems), []
-    if len(paired) > 1:
-        # A table without patients names every case a patient of its own; the one that knows better counts for all.
-        owners = {name: [systems[name].patients[row] for row in rows[name]] for name in paired}
-        knows = min(paired, key=lambda name: len(set(owners[name])))
-        patients = tuple(owners[knows])
-        for name in paired:
-            one = systems[name]
-            found[name] = replace(
-                one,
-                cases=tuple(shared),
-                patients=patients,
-                truth=one.truth[rows[name]],
-                probabilities=one.probabilities[rows[name]],
-                called=one.called[rows[name]],
-            )
-        notes.append(
-            f"Paired: {', '.join(paired)}, on the {len(shared)} {_plural(level)} of {len(set(patients))} patients "
-            "that all of them answered."
-        )
-        if len(set(owners[reference])) != len(set(patients)):
-            notes.append(f"Whose a {level} is, is taken from {knows}.")
-        for name in paired:
-            left = len(systems[name].cases) - len(shared)
-            if left:
-                half = "; less than half remains" * (left > len(shared))
-                notes.append(f"{left} {_plural(level)} of {name} were left out, which not all answered{half}.")
-    for name, one in systems.items():
-        if name in paired:
-            continue
-        notes.append(
-            f"Not paired: {name} has no {level} in common with {reference}; it is measured on its own "
-            f"{len(one.cases)} {_plural(level)} of {len(set(one.patients))} patients, {reference} on "
-            f"{len(found[reference].cases)} of {len(set(found[reference].patients))}."
-        )
-        both = set(one.patients) & set(found[reference].patients)
-        if both:
-            notes.append(
-                f"{len(both)} patients have the same name in {name} and {reference}; they count as different people."
-            )
-    return found, set(paired), notes
-
-
-def _plural(level: str) -> str:
-    return f"{level}s"
-
-
-def _bootstrap(differences: np.ndarray) -> Difference:
+def _bootstrap(differences: np.ndarray, patients: int) -> Difference:
     """From the difference in the sample, first, and in each resample."""
-    value, drawn = differences[0], differences[1:][np.isfinite(differences[1:])]
+    value, drawn = float(differences[0]), differences[1:][np.isfinite(differences[1:])]
     if not np.isfinite(value) or not len(drawn):
         return Difference(nan, nan, nan, nan)
     distance = np.abs(drawn - value)
     # Equal but for rounding is equal.
+    spreads, differs = distance.max() > 1e-12, abs(value) > 1e-12
+    if patients < _FEWEST:
+        return Difference(value, nan, nan, nan if spreads or differs else 1.0)
+    if not (spreads or differs):
+        return Difference(value, value, value, 1.0)
+    distance *= few_patients(patients)
     p = (1 + (distance >= abs(value) - 1e-12).sum()) / (1 + len(drawn))
-    return Difference(float(value), *_around(value, np.quantile(distance, 0.95)), float(p))
+    # Without any spread, twice what Wilson leaves to a share of none.
+    reach = np.quantile(distance, 0.95) if spreads else 2 * Z**2 / (patients + Z**2)
+    return Difference(value, *_around(value, reach), float(max(p, 2 * 0.5**patients)))
 
 
 def _delong(first: Predictions, other: Predictions, paired: bool) -> dict[str, Difference]:
@@ -258,9 +179,9 @@ def _delong(first: Predictions, other: Predictions, paired: bool) -> dict[str, D
 
 def _normal(value: float, variance: float) -> Difference:
     if variance < 1e-15:  # but for rounding none: systems that rank alike, or without a mistake
-        return Difference(value, value, value, 1.0 if abs(value) < 1e-12 else nan)
+        return Difference(value, value, value, 1.0) if abs(value) < 1e-12 else Difference(value, nan, nan, nan)
     error = variance**0.5
-    return Difference(value, *_around(value, ndtri(0.975) * error), float(2 * ndtr(-abs(value) / error)))
+    return Difference(value, *_around(value, Z * error), float(2 * ndtr(-abs(value) / error)))
 
 
 def _around(value: float, reach: float) -> list[float]:

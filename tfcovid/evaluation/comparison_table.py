@@ -1,29 +1,21 @@
 from tfcovid.evaluation.compare import Comparison
+from tfcovid.evaluation.main_figures import MAIN_FIGURES
 from tfcovid.evaluation.p_text import p_text
-
-_MAIN = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro-F1",
-    "auc_macro": "AUC",
-    "fpe": "FPE",
-    "fne": "FNE",
-    "fdpe": "FDPE",
-}
+from tfcovid.evaluation.table_row import table_row
 
 
 def comparison_table(comparison: Comparison) -> list[str]:
     """The lines of Markdown that a paper needs: figures with intervals and p-values, DeLong's test, McNemar's."""
     names, reference = list(comparison.systems), comparison.reference
     score = comparison.scores[reference]
-    shown = {key: title for key, title in _MAIN.items() if key in score.figures}
+    shown = {key: title for key, (title, _) in MAIN_FIGURES.items() if key in score.figures}
     lines = _head(["system", *shown.values()])
     for name in names:
         cells = []
         for key in shown:
             p = comparison.against[name].bootstrap[key].p_holm if name != reference else None
             cells.append(_cell(comparison.scores[name].figures[key], p))
-        lines.append(_row([name, *cells]))
+        lines.append(table_row([name, *cells]))
 
     areas = [key for key in score.figures if key in score.delong]
     lines += ["", *_head(["system", *(f"AUC {key.removeprefix('auc_')} (DeLong)" for key in areas)])]
@@ -32,7 +24,7 @@ def comparison_table(comparison: Comparison) -> list[str]:
         for key in areas:
             p = comparison.against[name].delong[key].p_holm if name != reference else None
             cells.append(_cell(comparison.scores[name].delong[key], p))
-        lines.append(_row([name, *cells]))
+        lines.append(table_row([name, *cells]))
 
     tested = {name: one for name, one in comparison.against.items() if one.mcnemar}
     if tested:
@@ -46,7 +38,7 @@ def comparison_table(comparison: Comparison) -> list[str]:
         lines += ["", *_head(head)]
         for name, one in tested.items():
             counts = [str(one.mcnemar.only_second), str(one.mcnemar.only_first)]
-            lines.append(_row([name, *counts, p_text(one.exact_holm), p_text(one.mid_p_holm)]))
+            lines.append(table_row([name, *counts, p_text(one.exact_holm), p_text(one.mid_p_holm)]))
     return [*lines, "", *(f"- {note}" for note in _notes(comparison))]
 
 
@@ -69,17 +61,8 @@ def _cell(figure, p: float | None) -> str:
     if not figure.value >= 0:
         return "-"
     interval = f" [{figure.low:.3f}, {figure.high:.3f}]" if figure.low <= figure.high else ""
-    return f"{figure.value:.3f}{interval}" + (f" ({_p(p)})" if p is not None else "")
-
-
-def _p(p: float) -> str:
-    text = p_text(p)
-    return f"p {text}" if text[0] in "<-" else f"p = {text}"
+    return f"{figure.value:.3f}{interval}" + (f" ({p_text(p, 'p')})" if p is not None else "")
 
 
 def _head(titles: list[str]) -> list[str]:
-    return [_row(titles), "|" + "---|" * len(titles)]
-
-
-def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return [table_row(titles), "|" + "---|" * len(titles)]

@@ -41,8 +41,9 @@ def delong(
         for row, values in zip(kind, off[:, chosen], strict=True):
             row += np.bincount(cluster[chosen], values, len(numbers))
     with_ups, with_downs = (len(np.unique(cluster[chosen])) for chosen in (positive, ~positive))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        up = sums[0] @ sums[0].T * np.float64(with_ups) / (with_ups - 1) / ups**2
-        down = sums[1] @ sums[1].T * np.float64(with_downs) / (with_downs - 1) / downs**2
-        both = sums[0] @ sums[1].T * np.float64(len(numbers)) / (len(numbers) - 1) / (ups * downs)
+    if min(with_ups, with_downs) < 2:
+        return areas, np.full((len(scores), len(scores)), np.nan)
+    up = sums[0] @ sums[0].T * with_ups / (with_ups - 1) / ups**2
+    down = sums[1] @ sums[1].T * with_downs / (with_downs - 1) / downs**2
+    both = sums[0] @ sums[1].T * len(numbers) / (len(numbers) - 1) / (ups * downs)
     return areas, up + down + both + both.T

@@ -1,7 +1,6 @@
 """All the pictures of one evaluation."""
 
 from collections.abc import Callable, Sequence
-from textwrap import shorten
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,6 +8,8 @@ from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve
 
 from tfcovid.evaluation.calibration import reliability
+from tfcovid.evaluation.cases_text import cases_text
+from tfcovid.evaluation.label_text import label_text
 from tfcovid.evaluation.line_style import line_style
 from tfcovid.evaluation.net_benefit import net_benefit
 from tfcovid.evaluation.predictions import Predictions
@@ -43,7 +44,7 @@ def draw_evaluation(
         axes = figure.add_subplot(rows, columns, place)
         _PANELS[name](axes, predictions, score)
     figure.supxlabel(
-        f"{score.cases} {score.level}s of {score.patients} patients.\n95 % intervals from {score.resamples} resamples "
+        f"{cases_text(score.level, score.cases, score.patients)}.\n95 % intervals from {score.resamples} resamples "
         f"of the {score.unit}s. {notice}",
         fontsize=7,
         color=_GREY,
@@ -61,7 +62,7 @@ def _confusion(axes: Axes, predictions: Predictions, score: Score) -> None:
         words = f"{count}" if np.isnan(share) else f"{count}\n{100 * share:.0f} %"
         dark = share > 0.55
         axes.text(column, row, words, ha="center", va="center", fontsize=9, color="white" if dark else "black")
-    names = [shorten(label, 16, placeholder="...") for label in score.labels]
+    names = [label_text(label, 16) for label in score.labels]
     axes.set_xticks(
         range(len(names)), names, rotation=30 if len(names) > 2 else 0, ha="right" if len(names) > 2 else "center"
     )
@@ -85,7 +86,7 @@ def _labels(axes: Axes, predictions: Predictions, score: Score) -> None:
                 f"{one.value:.3f}", (one.value, y), (0, 5), textcoords="offset points", ha="center", fontsize=7
             )
     axes.set_ylim(len(shown) - 0.2, -0.6)
-    axes.set_yticks(range(len(shown)), [shorten(label, 16, placeholder="...") for label in shown])
+    axes.set_yticks(range(len(shown)), [label_text(label, 16) for label in shown])
     axes.set_xlim(right=1.02)
     axes.tick_params(axis="y", length=0)
     _finish(axes, "Sensitivity and specificity", "", "")
@@ -108,11 +109,13 @@ def _precision(axes: Axes, predictions: Predictions, score: Score) -> None:
         area = score.figures[f"average_precision_{label}"]
         line = {"color": style["color"], "linestyle": style["linestyle"]}
         if np.isnan(area.value):
-            axes.plot([], [], label=f"{label}: not defined", **line)
+            axes.plot([], [], label=f"{label_text(label)}: not defined", **line)
             continue
         precision, recall, _ = precision_recall_curve(positive, predictions.probabilities[:, n])
         # Precision holds down to the next case that is called: the curve has no slopes.
-        axes.plot(recall, precision, linewidth=1.6, label=f"{label}: {area}", drawstyle="steps-post", **line)
+        axes.plot(
+            recall, precision, linewidth=1.6, label=f"{label_text(label)}: {area}", drawstyle="steps-post", **line
+        )
         axes.axhline(positive.mean(), linewidth=0.8, alpha=0.5, **line)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     _finish(axes, "Precision and recall; thin: share of cases", "sensitivity (recall)", "PPV (precision)")
@@ -137,13 +140,14 @@ def _reliability(axes: Axes, predictions: Predictions, score: Score) -> None:
     axes.vlines(x, found.low[filled], found.high[filled], color=style["color"], linewidth=1.4)
     axes.plot(x, y, marker=style["marker"], markersize=5, color=style["color"], linewidth=0.8)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    title = f"Reliability: off by {found.ece:.3f} (by chance: up to {found.by_chance[1]:.3f})"
+    chance = "" if np.isnan(found.by_chance[1]) else f" (by chance: up to {found.by_chance[1]:.3f})"
+    title = f"Reliability: off by {found.ece:.3f}{chance}"
     _finish(axes, title, "confidence: probability of the call", "share that is right")
 
 
 def _benefit(axes: Axes, predictions: Predictions, score: Score) -> None:
     found = net_benefit(predictions)
-    name = score.labels[1] if len(score.labels) == 2 else "disease"
+    name = label_text(score.labels[1], 24) if len(score.labels) == 2 else "disease"
     lines = {
         "called by the model": found.model,
         "all called": found.treat_all,

@@ -2,6 +2,7 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
+from tfcovid.evaluation.label_text import label_text
 from tfcovid.evaluation.predictions import Predictions
 from tfcovid.evaluation.roc_panel import roc_panel
 from tfcovid.evaluation.score import Score
@@ -27,8 +28,9 @@ def draw_roc(
     figure = Figure(figsize=(side * columns, (side + 0.2) * rows + 0.2), dpi=150, layout="constrained")
     for place, n in enumerate(panels, 1):
         axes = figure.add_subplot(rows, columns, place)
-        against = labels[0] if len(labels) == 2 else "all others"
-        title = f"Any disease against {labels[0]}" if n == 0 else f"{labels[n]} against {against}"
+        label, negative = label_text(labels[n], 24), label_text(labels[0], 24)
+        against = negative if len(labels) == 2 else "all others"
+        title = f"Any disease against {negative}" if n == 0 else f"{label} against {against}"
         roc_panel(axes, [(name, one, scores[name], n) for name, one in systems.items()], title)
     words = f"Marks: what was called. In brackets: 95 % intervals of the area under the curve. {notice}"
     figure.supxlabel(words, fontsize=7, color="#555555")

@@ -47,5 +47,6 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool], clusters: Sequence[Ha
     distance = np.abs(np.arange(len(chances)) - len(chances) // 2)
     seen = abs(net.sum())
     same, beyond = chances[distance == seen].sum(), chances[distance > seen].sum()
+    mid_p = beyond + same / 2 if net.any() else 1.0  # else nothing was seen that could speak for a difference
     only_first, only_second = int((gain > 0).sum()), int((gain < 0).sum())
-    return McNemar(only_first, only_second, float(min(1, same + beyond)), float(beyond + same / 2))
+    return McNemar(only_first, only_second, float(min(1, same + beyond)), float(mid_p))

@@ -1,5 +1,6 @@
 import numpy as np
 
+from tfcovid.errors import InputError
 from tfcovid.evaluation.calibration import bin_numbers
 from tfcovid.evaluation.predictions import Predictions
 from tfcovid.evaluation.ranking import ranking
@@ -22,8 +23,13 @@ def measure(predictions: Predictions, weights: np.ndarray) -> dict[str, np.ndarr
 
     Returns:
         name -> `(rows,)`, NaN where it is not defined. fdpe only with three labels or more.
+
+    Raises:
+        InputError: a label is called macro.
     """
     labels, truth, called = predictions.labels, predictions.truth, predictions.called
+    if "macro" in labels:
+        raise InputError(f"a label cannot be called macro: auc_macro is a mean. Received: {', '.join(labels)}")
     count, cases = len(labels), len(truth)
     probabilities = predictions.probabilities
     weights = np.asarray(weights, float)
@@ -66,7 +72,9 @@ def measure(predictions: Predictions, weights: np.ndarray) -> dict[str, np.ndarr
     found["auc_macro"] = _mean(np.stack([areas for areas, _ in ranked.values()], axis=1))
     for n in shown:
         found |= {f"{name}_{labels[n]}": values[:, n] for name, values in of_label.items()}
-        found[f"auc_{labels[n]}"], found[f"average_precision_{labels[n]}"] = ranked[n]
+        areas, precisions = ranked[n]
+        found[f"auc_{labels[n]}"] = areas
+        found[f"average_precision_{labels[n]}"] = np.where(np.isnan(areas), np.nan, precisions)  # 1 without others
     return found
 
 

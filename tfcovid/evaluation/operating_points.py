@@ -30,9 +30,16 @@ class OperatingPoint:
     validation_specificity: float
     positive: str
 
+    @property
+    def threshold_text(self) -> str:
+        """The threshold with four decimals, more of them near 0 and 1: 0.999947, not 0.9999."""
+        left = min(self.threshold, 1 - self.threshold)
+        decimals = max(4, int(1 - np.floor(np.log10(left)))) if left > 1e-12 else 4
+        return f"{self.threshold:.{decimals}f}"
+
     def __str__(self) -> str:
         return (
-            f"{self.positive} from {self.threshold:.4f} on, for a sensitivity of {self.wanted:g}: "
+            f"{self.positive} from {self.threshold_text} on, for a sensitivity of {self.wanted:g}: "
             f"sensitivity {self.sensitivity}, specificity {self.specificity}"
         )
 
@@ -64,7 +71,7 @@ def operating_points(
     if not ill.any():
         raise InputError(f"no {validation.level} of validation is of {positive or 'a disease'}: no threshold.")
     counts, patient = boot_counts(evaluated.patients, resamples, seed)
-    missing = f"every {evaluated.level}, or none, is of {positive or 'a disease'}"
+    none, every = (f"{how} {evaluated.level} is of {positive or 'a disease'}" for how in ("no", "every"))
     points = []
     for share in wanted:
         if not 0 < share <= 1:
@@ -77,8 +84,8 @@ def operating_points(
             OperatingPoint(
                 float(share),
                 threshold,
-                _share(called[true], patient[true], counts, missing),
-                _share(~called[~true], patient[~true], counts, missing),
+                _share(called[true], patient[true], counts, none),
+                _share(~called[~true], patient[~true], counts, every),
                 float((scores[ill] >= threshold).mean()),
                 float((scores[~ill] < threshold).mean()) if (~ill).any() else np.nan,
                 positive or "disease",

@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 
 from tfcovid.errors import InputError
+
+# Probabilities of the labels -> number of the one that is called.
+Decide = Callable[[Sequence[float]], int]
 
 
 @dataclass(frozen=True)
@@ -85,24 +88,26 @@ class Predictions:
         truth = np.array([number[row["truth"]] for row in rows], int)
         return cls(labels, cases, patients, truth, probabilities, np.array(called, int), level)
 
-    def by_patient(self, threshold: float | None = None) -> "Predictions":
+    def by_patient(self, decide: Decide | None = None) -> "Predictions":
         """One case for each patient: the mean probabilities over all that is known of them.
 
-        A patient whose truth changes counts once for each truth (the case is then named "patient (label)").
+        A patient with one case keeps its call. A patient whose truth changes counts once for each truth (the case is
+        then named "patient (label)").
 
         Args:
-            threshold: of two labels, the probability of the second from which it is called; by default the likeliest
-                label is.
+            decide: what is called of patients with several cases, such as `Config.decide`; by default the likeliest
+                label.
         """
-        if threshold is not None and len(self.labels) != 2:
-            raise InputError(f"a threshold is for two labels. Received: {', '.join(self.labels)}")
         keys = dict.fromkeys(zip(self.patients, self.truth.tolist(), strict=True))
         number = {key: n for n, key in enumerate(keys)}
         rows = np.array([number[key] for key in zip(self.patients, self.truth.tolist(), strict=True)])
         sums = np.zeros((len(keys), len(self.labels)))
         np.add.at(sums, rows, self.probabilities)
-        mean = sums / np.bincount(rows)[:, None]
-        called = mean.argmax(axis=1) if threshold is None else (mean[:, 1] >= threshold).astype(int)
+        counts = np.bincount(rows)
+        mean = sums / counts[:, None]
+        called = np.array([decide(p) for p in mean.tolist()]) if decide else mean.argmax(axis=1)
+        once = counts[rows] == 1
+        called[rows[once]] = self.called[once]
         patients, truth = tuple(key[0] for key in keys), np.array([key[1] for key in keys])
         times = Counter(patients)
         cases = tuple(f"{name} ({self.labels[t]})" if times[name] > 1 else name for name, t in keys)

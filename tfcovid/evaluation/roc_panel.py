@@ -1,10 +1,10 @@
 from collections.abc import Sequence
 from math import isnan
-from textwrap import shorten
 
 from matplotlib.axes import Axes
 from sklearn.metrics import roc_curve
 
+from tfcovid.evaluation.label_text import label_text
 from tfcovid.evaluation.line_style import line_style
 from tfcovid.evaluation.predictions import Predictions
 from tfcovid.evaluation.score import Score
@@ -20,7 +20,7 @@ def roc_panel(axes: Axes, curves: Sequence[tuple[str, Predictions, Score, int]],
     for n, (name, one, score, label) in enumerate(curves):
         style = line_style(n)
         area = score.figures.get(f"auc_{one.labels[label]}")
-        words = f"{shorten(name, 34, placeholder='...')}: "
+        words = f"{label_text(name)}: "
         positive, called, scores = one.truth == label, one.called == label, one.probabilities[:, label]
         if label == 0:
             positive, called, scores = ~positive, ~called, 1 - scores

@@ -3,9 +3,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfcovid.evaluation.boot_measure import boot_measure
+from tfcovid.evaluation.cases_text import cases_text
 from tfcovid.evaluation.delong import delong
+from tfcovid.evaluation.few_patients import Z
+from tfcovid.evaluation.fewest_patients import fewest_patients
 from tfcovid.evaluation.figure import Figure
-from tfcovid.evaluation.interval import Z, interval
+from tfcovid.evaluation.interval import interval
 from tfcovid.evaluation.predictions import Predictions
 
 
@@ -37,17 +40,19 @@ class Score:
     unit: str = "patient"
 
     def __str__(self) -> str:
-        head = f"{self.cases} {self.level}s" + (f" of {self.patients} patients" if self.level != self.unit else "")
-        rows = [f"  {name.replace('_', ' '):28} {found}" for name, found in self.figures.items()]
+        means = {"fpe": f" ({self.labels[0]} called a disease)", "fne": f" (disease called {self.labels[0]})"}
+        means["fdpe"] = " (disease called another disease)"
+        rows = [f"  {name.replace('_', ' '):28} {found}{means.get(name, '')}" for name, found in self.figures.items()]
         rows += [f"  {name.replace('_', ' ') + ' (DeLong)':28} {found}" for name, found in self.delong.items()]
         tail = f"  95 % intervals in square brackets, from {self.resamples} resamples of the {self.unit}s."
-        return "\n".join([head, *rows, tail])
+        return "\n".join([cases_text(self.level, self.cases, self.patients), *rows, tail])
 
 
 def score(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> Score:
     """Scores predictions against the truth, with 95 % intervals from a bootstrap over patients.
 
-    `tfcovid.evaluation.interval` says how the intervals are made. Only the calibration error has none: by
+    `tfcovid.evaluation.interval` says how the intervals are made; that of balanced accuracy joins those of the
+    sensitivities. Only the calibration error has none: by
     chance alone it is never 0, so that no interval around it holds the truth as often as it says;
     `tfcovid.evaluation.calibration` says what chance would give. The areas have DeLong's beside it.
 
@@ -56,8 +61,9 @@ def score(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> Sco
     """
     labels, truth, called = predictions.labels, predictions.truth, predictions.called
     values = boot_measure(predictions, resamples, seed)
-    kinds = _kinds(predictions)
-    figures = {name: _figure(name, found, predictions, kinds[name]) for name, found in values.items()}
+    fewest = fewest_patients(predictions)
+    figures = {name: _figure(name, found, *fewest[name]) for name, found in values.items()}
+    figures["balanced_accuracy"] = _balanced(figures, labels)
     areas = {f"auc_{label}": n for n, label in enumerate(labels) if f"auc_{label}" in figures}
     exact = {name: _delong(predictions, n, figures[name].why) for name, n in areas.items()}
     confusion = np.zeros((len(labels), len(labels)), int)
@@ -66,44 +72,24 @@ def score(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> Sco
     return Score(predictions.level, len(truth), people, resamples, seed, figures, exact, confusion, labels)
 
 
-def _kinds(predictions: Predictions) -> dict[str, list[tuple[np.ndarray, str]]]:
-    """name of a figure -> the kinds of cases that it needs, and what to say where there is none of a kind."""
-    truth, called, level = predictions.truth, predictions.called, predictions.level
-    every = [(truth >= 0, "")]
-    occurring = [(truth == n, "") for n in np.unique(truth)]
-    only = predictions.labels[truth[0]]
-    found = {
-        "accuracy": every,
-        "brier": every,
-        "ece": every,
-        "balanced_accuracy": occurring,
-        "macro_f1": occurring,
-        "auc_macro": [*occurring, (truth != truth[0], f"every {level} is of {only}")],
-    }
-    for n, label in enumerate(predictions.labels):
-        true, other = (truth == n, f"no {level} is of {label}"), (truth != n, f"every {level} is of {label}")
-        found |= {
-            f"sensitivity_{label}": [true],
-            f"specificity_{label}": [other],
-            f"ppv_{label}": [(called == n, f"no {level} was called {label}")],
-            f"npv_{label}": [(called != n, f"every {level} was called {label}")],
-            f"f1_{label}": [((truth == n) | (called == n), f"no {level} is of {label}, and none was called it")],
-            f"auc_{label}": [true, other],
-            f"average_precision_{label}": [true],
-        }
-        if n == 0:
-            found |= {"fpe": [true], "fne": [other], "fdpe": [other]}
-    return found
-
-
-def _figure(name: str, values: np.ndarray, predictions: Predictions, kinds: list[tuple[np.ndarray, str]]) -> Figure:
-    value, patients = float(values[0]), np.array(predictions.patients)
+def _figure(name: str, values: np.ndarray, patients: int, why: str) -> Figure:
+    value = float(values[0])
     if np.isnan(value):
-        return Figure(value, np.nan, np.nan, next(words for mask, words in kinds if not mask.any()))
+        return Figure(value, np.nan, np.nan, why)
     if name == "ece":
         return Figure(value, np.nan, np.nan, "chance alone makes it greater than 0")
-    fewest = min(len(np.unique(patients[mask])) for mask, _ in kinds)
-    return Figure(value, *interval(values, fewest, ranked=name.startswith(("auc_", "average_precision_"))))
+    return Figure(value, *interval(values, patients, ranked=name.startswith(("auc_", "average_precision_"))))
+
+
+def _balanced(figures: dict[str, Figure], labels: tuple[str, ...]) -> Figure:
+    """Each label's sensitivity is of other patients: their intervals are joined by squares (Zou and Donner, Statistics
+    in Medicine 27, 2008). A bootstrap of the mean takes the sensitivity of ten patients for certain if it is 1."""
+    each = [figures.get(f"sensitivity_{label}") or figures[f"specificity_{labels[1]}"] for label in labels]
+    each = [one for one in each if not np.isnan(one.value)]
+    value = figures["balanced_accuracy"].value
+    low = value - np.sqrt(sum((one.value - one.low) ** 2 for one in each)) / len(each)
+    high = value + np.sqrt(sum((one.high - one.value) ** 2 for one in each)) / len(each)
+    return Figure(value, float(max(0.0, low)), float(min(1.0, high)))
 
 
 def _delong(predictions: Predictions, n: int, why: str | None) -> Figure:
@@ -112,5 +98,8 @@ def _delong(predictions: Predictions, n: int, why: str | None) -> Figure:
     if np.isnan(half):
         return Figure(value, np.nan, np.nan, why or f"only one patient with or without {predictions.labels[n]}")
     if half < 1e-9:
-        return Figure(value, np.nan, np.nan, "where the order is perfect DeLong's variance is 0")
+        if np.ptp(predictions.probabilities[:, n]) == 0:
+            return Figure(value, np.nan, np.nan, "all scores are equal")
+        perfect = "where the order is perfect " if value in (0, 1) else ""
+        return Figure(value, np.nan, np.nan, f"{perfect}DeLong's variance is 0")
     return Figure(value, max(0.0, value - half), min(1.0, value + half))

@@ -2,7 +2,6 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from tfcovid.evaluation.compare import Comparison
 from tfcovid.evaluation.comparison_table import comparison_table
 from tfcovid.evaluation.draw_forest import draw_forest
 from tfcovid.evaluation.draw_roc import draw_roc
+from tfcovid.evaluation.plain import plain
 from tfcovid.into_place import into_place
 
 
@@ -30,7 +30,7 @@ def write_comparison(comparison: Comparison, folder: Path, first: Sequence[str] 
             writer.writeheader()
             writer.writerows(rows)
 
-    facts = json.dumps(_known(_facts(comparison)), indent=2) + "\n"
+    facts = json.dumps(plain(_facts(comparison)), indent=2) + "\n"
     text = "\n".join([*first, *[""] * bool(first), *comparison_table(comparison)]) + "\n"
     into_place(folder / "comparison.csv", write_csv)
     into_place(folder / "comparison.json", lambda path: path.write_text(facts, encoding="utf-8"))
@@ -86,12 +86,3 @@ def _facts(comparison: Comparison) -> dict[str, Any]:
         },
         "against": {name: asdict(one) for name, one in comparison.against.items()},
     }
-
-
-def _known(value: Any) -> Any:
-    """JSON knows no NaN."""
-    if isinstance(value, dict):
-        return {key: _known(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_known(one) for one in value]
-    return None if isinstance(value, float) and not isfinite(value) else value

@@ -22,7 +22,8 @@ def feature_sheet(network: keras.Model, slice_: np.ndarray, layer: str, channels
     Raises:
         ValueError: no such layer.
     """
-    maps = keras.Model(network.input, feature_map(network, layer)).predict_on_batch(slice_[None])[0].astype(np.float32)
+    seen = keras.Model(network.input, feature_map(network, layer))(slice_[None], training=False)
+    maps = keras.ops.convert_to_numpy(seen)[0].astype(np.float32)
     picture = slice_
     if maps.ndim == 4:
         maps, picture = maps[len(maps) // 2], picture[len(picture) // 2]

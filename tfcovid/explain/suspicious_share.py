@@ -19,8 +19,11 @@ def suspicious_share(lesion_map: np.ndarray, lungs: np.ndarray, threshold: float
     """
     if lesion_map.shape != lungs.shape:
         raise ValueError(f"map and lungs differ in shape. Received: {lesion_map.shape} and {lungs.shape}")
-    voxels = np.bincount(lungs.ravel(), minlength=3)
-    marked = np.bincount(lungs[lesion_map >= threshold], minlength=3)
+    # Slice by slice: counting copies to 64 bits.
+    voxels, marked = np.zeros((2, 3), np.int64)
+    for heat, lung in zip(lesion_map, lungs, strict=True):
+        voxels += np.bincount(lung.ravel(), minlength=3)
+        marked += np.bincount(lung[heat >= threshold], minlength=3)
     counts = {name: (marked[n], voxels[n]) for name, n in SIDES.items()}
     counts["both lungs"] = marked[1:3].sum(), voxels[1:3].sum()
     return {name: float(100 * part / whole) if whole else None for name, (part, whole) in counts.items()}

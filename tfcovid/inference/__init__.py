@@ -8,7 +8,6 @@ from tfcovid.inference.explain_scan import Explanation, explain_scan
 from tfcovid.inference.load import load, load_segmenter, lung_finder
 from tfcovid.inference.predict_folder import Outcome, predict_folder, scans_to_predict, segment_folder
 from tfcovid.inference.read_clicks import read_clicks
-from tfcovid.inference.score_scans import ScoredScan, score_scans
 from tfcovid.inference.segmentation import Segmentation
 from tfcovid.inference.segmentation_system import SegmentationSystem
 from tfcovid.inference.system import System
@@ -19,7 +18,6 @@ __all__ = [
     "Ensemble",
     "Explanation",
     "Outcome",
-    "ScoredScan",
     "Segmentation",
     "SegmentationSystem",
     "System",
@@ -31,7 +29,6 @@ __all__ = [
     "predict_folder",
     "read_clicks",
     "scans_to_predict",
-    "score_scans",
     "segment_folder",
     "shipped_bundles",
     "write_ensemble",

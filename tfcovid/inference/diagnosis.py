@@ -12,15 +12,16 @@ import numpy as np
 from tfcovid.config import Config
 from tfcovid.data.network_slices import NetworkSlices, scan_hu
 from tfcovid.explain.suspicious_share import suspicious_share
-from tfcovid.inference.segmentation import RESEARCH_USE, Segmentation, scan_facts
+from tfcovid.inference.segmentation import Segmentation, scan_facts
 from tfcovid.inference.uncertainty import uncertainty
 from tfcovid.into_place import folder_into_place
+from tfcovid.notice import RESEARCH_USE
 from tfcovid.preprocess import air_lungs, body_mask, paste, split_lungs
 from tfcovid.scans import Scan, write_nifti
 from tfcovid.versions import versions
 
-# What `Diagnosis.save` writes; the first comes last.
-_FILES = (
+# What `Diagnosis.save` writes; the first comes last. "diagnosis.json" is of versions that wrote no report.
+DIAGNOSIS_FILES = (
     "report.json",
     "report.html",
     "slices.csv",
@@ -28,6 +29,7 @@ _FILES = (
     "lesion_map.nii.gz",
     "lungs.nii.gz",
     "segmentation",
+    "diagnosis.json",
 )
 
 
@@ -40,7 +42,8 @@ class Diagnosis:
         by_window: CT window centre (HU) -> `(classes,)` probabilities through that window.
         slices: which slices were read, their boxes, and which show no lung.
         slice_probabilities: `(slices read, classes)`.
-        lesion_probabilities: `(slices read,)` that a slice shows a lesion.
+        lesion_probabilities: `(slices read,)` that a slice shows a lesion, or where the network has no head for that
+            (`finds_lesions`), that it is of any label but the first.
         small_map: `(slices read, height, width)` in [0, 1], the lesion map at the network's resolution, in the
             frame of the boxes; None where the network makes none.
         timings: seconds by step.
@@ -68,6 +71,7 @@ class Diagnosis:
     sources: dict[str, int]
     unlike_training: list[str] | None = None
     card: str = ""
+    finds_lesions: bool = True
     by_member: dict[str, list[float]] = field(default_factory=dict)
     segmentation: Segmentation | None = None
     not_segmented: str | None = None
@@ -91,18 +95,23 @@ class Diagnosis:
     def uncertainty(self) -> dict[str, Any]:
         """How far single answers lie apart, and whether a radiologist should decide; see `uncertainty`.
 
-        So should one of a scan that is unlike those the system learnt from, however sure it is.
+        So should one of a scan that is unlike those the system learnt from, shows no lung, or was read in spite of an
+        error, however sure the system is.
         """
         mean, label = np.array(list(self.probabilities.values())), self.labels.index(self.label)
         found = uncertainty(self.answers, mean, label, self._config)
+        reasons = list(found["reasons"])
         if self.unlike_training:
-            found |= {"refer": True, "reasons": [*found["reasons"], "the scan is unlike those of training"]}
-        return {**found, "sources": self.sources}
+            reasons.append("the scan is unlike those of training")
+        if self.slices.without_lung.all():
+            reasons.append("no lung was found in any slice")
+        reasons += [f"it was read in spite of {f.name}" for f in self.scan.findings if f.severity == "error"]
+        return {**found, "refer": bool(reasons), "reasons": reasons, "sources": self.sources}
 
     @cached_property
     def body(self) -> np.ndarray:
         """`(slices, height, width)` bool, see `tfcovid.preprocess.body_mask`."""
-        return body_mask(scan_hu(self.scan, self._config))
+        return body_mask(scan_hu(self.scan, self._config), eight_bit=self.scan.units == "8-bit")
 
     @cached_property
     def lesion_map(self) -> np.ndarray | None:
@@ -123,7 +132,9 @@ class Diagnosis:
             return self.segmentation.sides, "the segmentation"
         if self.lungs is not None:
             return split_lungs(self.lungs, self.scan.spacing), "the crop"
-        return air_lungs(scan_hu(self.scan, self._config), self.scan.spacing, body=self.body), "air within the body"
+        eight_bit = self.scan.units == "8-bit"
+        hu = scan_hu(self.scan, self._config)
+        return air_lungs(hu, self.scan.spacing, body=self.body, eight_bit=eight_bit), "air within the body"
 
     @cached_property
     def suspicious(self) -> dict[str, float | None] | None:
@@ -144,9 +155,18 @@ class Diagnosis:
         return whole
 
     @property
+    def slice_calls(self) -> list[str]:
+        """What each slice that was read is called alone: of two labels by the threshold, of more the likeliest."""
+        if len(self.labels) == 2:
+            called = self.slice_probabilities[:, 1] >= self._config.threshold
+        else:
+            called = self.slice_probabilities.argmax(axis=1)
+        return [self.labels[int(n)] for n in called]
+
+    @property
     def slice_table(self) -> list[dict[str, Any]]:
         """One row a slice, feet to head: where it is, what it shows, which box was read."""
-        rows = []
+        rows, calls = [], self.slice_calls
         for n, k in enumerate(self.slices.index.tolist()):
             center = [*(side / 2 for side in self.scan.voxels.shape[:0:-1]), k, 1]
             rows.append(
@@ -154,7 +174,7 @@ class Diagnosis:
                     "slice": k,
                     "z_mm": round(float(self.scan.affine[2] @ center), 2),
                     "lesion": round(float(self.lesion_probabilities[n]), 4),
-                    "label": self.labels[int(self.slice_probabilities[n].argmax())],
+                    "label": calls[n],
                     **{
                         f"p_{label}": round(float(p), 4)
                         for label, p in zip(self.labels, self.slice_probabilities[n], strict=True)
@@ -229,12 +249,13 @@ class Diagnosis:
         Raises:
             InputError: the folder holds something already and `overwrite` is not given, or is no diagnosis.
         """
-        return folder_into_place(folder, lambda partial: self._write(partial, identity, progress), _FILES, overwrite)
+        return folder_into_place(
+            folder, lambda partial: self._write(partial, identity, progress), DIAGNOSIS_FILES, overwrite
+        )
 
     def _write(self, folder: Path, identity: bool, progress: bool) -> None:
         if self.small_map is not None:
-            percent = np.rint(self.lesion_map * 100).astype(np.uint8)
-            write_nifti(percent, folder / "lesion_map.nii.gz", like=self.scan)
+            write_nifti(per_cent(self.lesion_map), folder / "lesion_map.nii.gz", like=self.scan)
         if self.lungs is not None:
             write_nifti(self.lungs, folder / "lungs.nii.gz", like=self.scan)
         if self.segmentation is not None:
@@ -247,3 +268,11 @@ class Diagnosis:
             writer.writerows(table)
         self.report(folder / "report.html", identity, progress)
         (folder / "report.json").write_text(json.dumps(self.summary, indent=2) + "\n", encoding="utf-8")
+
+
+def per_cent(heat: np.ndarray) -> np.ndarray:
+    """uint8 of a map in [0, 1], slice by slice: a whole scan of 32-bit numbers more would be 0.3 GB."""
+    found = np.empty(heat.shape, np.uint8)
+    for one, to in zip(heat, found, strict=True):
+        to[:] = np.rint(one * 100)
+    return found

@@ -74,10 +74,17 @@ class Ensemble:
             answers=np.concatenate([one.answers for one in found]),
             # Members may differ in their draws.
             sources={"windows": len(by_window), "draws": first.sources["draws"], "members": len(found)},
-            unlike_training=next((one.unlike_training for one in found if one.unlike_training is not None), None),
+            unlike_training=_of_any([one.unlike_training for one in found]),
             card=self.card,
+            finds_lesions=all(one.finds_lesions for one in found),
             timings={name: sum(one.timings[name] for one in found) for name in first.timings},
         )
+
+
+def _of_any(warnings: Sequence[list[str] | None]) -> list[str] | None:
+    """What sets a scan apart for any of the members; None where none of them knows its training scans."""
+    known = [one for one in warnings if one is not None]
+    return list(dict.fromkeys(text for one in known for text in one)) if known else None
 
 
 def write_ensemble(

@@ -12,9 +12,9 @@ from tfcovid.errors import InputError
 from tfcovid.evaluation.predictions import Predictions
 from tfcovid.inference.diagnosis import Diagnosis
 from tfcovid.inference.ensemble import Ensemble
-from tfcovid.inference.score_scans import score_scans
 from tfcovid.inference.system import System
 from tfcovid.into_place import into_place
+from tfcovid.scans import read_scan
 
 REPORTS = ("misclassified", "all", "none")
 
@@ -26,6 +26,7 @@ class Case:
     Attributes:
         row: as `write_predictions` takes it; None where the scan could not be read.
         slices: such a row for every slice with a label, named "scan#slice".
+        not_by_slice: why there is no slice, where its slice labels cannot be used.
         report: its page, relative to the folder of the work, where it has one.
         unlike_training: see `Diagnosis.unlike_training`.
     """
@@ -34,6 +35,7 @@ class Case:
     slices: list[dict[str, Any]] = field(default_factory=list)
     refer: bool = False
     unlike_training: list[str] | None = None
+    not_by_slice: str | None = None
     report: str | None = None
     error: str | None = None
 
@@ -45,7 +47,8 @@ def evaluate_system(
     allow: Sequence[str] = (),
     reports: str = "misclassified",
 ) -> Iterator[Case]:
-    """Diagnoses the scans of `entries` in their order; those that `work` holds the diagnosis of are not read again.
+    """Diagnoses the scans of `entries` in their order, without what may follow; those that `work` holds the diagnosis
+    of are not read again, and one bad scan never stops the others.
 
     Args:
         work: a folder for what is known so far, one file a scan, and the pages.
@@ -58,13 +61,22 @@ def evaluate_system(
         if note.is_file():
             yield Case(**json.loads(note.read_text(encoding="utf-8")))
             continue
-        scored = next(iter(score_scans(system, [entry], allow)))
-        if scored.error:
-            yield Case(error=scored.error)  # not noted: it is tried again
+        try:
+            case = _case(entry, system.diagnose(read_scan(entry.scan, allow=allow)), note, reports)
+        except Exception as error:  # whatever one bad scan in a thousand raises
+            # Not noted: it is tried again.
+            yield Case(error=str(error) if isinstance(error, InputError) else f"unexpected {error!r}")
             continue
-        case = _case(entry, scored.diagnosis, note, reports)
         into_place(note, lambda path, case=case: path.write_text(json.dumps(asdict(case)), encoding="utf-8"))
         yield case
+
+
+def clear_work(work: Path) -> None:
+    """Deletes what `evaluate_system` left in `work`, and the folder if that was all."""
+    for path in (*work.glob("*.json"), *work.glob("*.html")):
+        path.unlink()
+    if not any(work.iterdir()):
+        work.rmdir()
 
 
 def predictions_of(cases: Sequence[Case], labels: Sequence[str]) -> tuple[dict[str, Predictions], list[dict[str, Any]]]:
@@ -106,7 +118,11 @@ def _case(entry: Entry, diagnosis: Diagnosis, note: Path, reports: str) -> Case:
     if reports == "all" or (reports == "misclassified" and diagnosis.label != entry.label):
         report = f"{note.stem}.html"
         diagnosis.report(note.with_name(report))
-    return Case(row, _slices(entry, diagnosis), diagnosis.uncertainty["refer"], diagnosis.unlike_training, report)
+    try:
+        slices, why = _slices(entry, diagnosis), None
+    except InputError as error:
+        slices, why = [], str(error)
+    return Case(row, slices, diagnosis.uncertainty["refer"], diagnosis.unlike_training, why, report)
 
 
 def _row(name: str, entry: Entry, truth: str, called: str, probabilities: dict[str, float]) -> dict[str, Any]:
@@ -121,8 +137,9 @@ def _slices(entry: Entry, diagnosis: Diagnosis) -> list[dict[str, Any]]:
         return []
     targets = slice_targets(entry, labels, len(diagnosis.scan.voxels))
     rows = []
-    for k, found in zip(diagnosis.slices.index.tolist(), diagnosis.slice_probabilities, strict=True):
+    each = zip(diagnosis.slices.index.tolist(), diagnosis.slice_calls, diagnosis.slice_probabilities, strict=True)
+    for k, called, found in each:
         if targets[k] >= 0:
-            called, probabilities = labels[int(found.argmax())], dict(zip(labels, found.tolist(), strict=True))
+            probabilities = dict(zip(labels, found.tolist(), strict=True))
             rows.append(_row(f"{entry.scan}#{k}", entry, labels[targets[k]], called, probabilities))
     return rows

@@ -4,33 +4,36 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from textwrap import fill
 
-import keras
 import numpy as np
 from matplotlib.figure import Figure
 
 from tfcovid.data.network_slices import network_slices
 from tfcovid.errors import InputError
 from tfcovid.explain import feature_maps, feature_sheet, grad_cam, heat_sheet
-from tfcovid.inference.diagnosis import Diagnosis
+from tfcovid.inference.diagnosis import Diagnosis, per_cent
 from tfcovid.inference.ensemble import Ensemble
 from tfcovid.inference.segmentation import scan_facts
 from tfcovid.inference.system import System
 from tfcovid.into_place import folder_into_place
 from tfcovid.layers.evidence_map import SCALE
 from tfcovid.preprocess import window
+from tfcovid.report.side_marks import side_marks
 from tfcovid.scans import Scan, write_nifti
 from tfcovid.versions import versions
 
 _SHOWN = 12  # slices of the sheet
+_BATCH = 8  # slices
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """A map of what a system finds suspicious in a scan.
+    """A map of what a system finds suspicious in a scan, or of what speaks for one label.
 
     Attributes:
-        heat: `(slices, height, width)` in [0, 1] in the frame of the scan, 0 outside the body.
+        heat: `(slices, height, width)` in [0, 1] in the frame of the scan, 0 outside the body and outside the box that
+            the network read.
         method: how the map was made.
         label: what it speaks for; None for any label but the first.
         share: "left lung", "right lung", "both lungs" -> per cent that the map marks at 0.5, None without a lung.
@@ -53,6 +56,11 @@ class Explanation:
         """What the map speaks for, in words."""
         return self.label or f"any label but {self.diagnosis.labels[0]}"
 
+    @property
+    def warm(self) -> str:
+        """What a warm place is, in words."""
+        return "suspicious" if self.label is None else f"what speaks for {self.label}"
+
     def save(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Writes `heat_map.nii.gz` (per cent, in the frame of the scan's file), `heat_map.png`, a folder `features` of
         the sheets, and `explanation.json`, which comes last.
@@ -72,12 +80,13 @@ class Explanation:
             pixels / 255 if scan.units == "8-bit" else window(pixels, np.median(settings["predict"]), settings["width"])
         )
         titles = [f"slice {k}" for k in shown]
-        what = f"{self.map_of}, {self.method}; warm is suspicious"
-        return heat_sheet(grey, self.heat[shown], titles, what, scan.spacing[1] / scan.spacing[2])
+        what = f"{self.map_of}, {self.method}; warm is {self.warm}"
+        shape, more = scan.spacing[1] / scan.spacing[2], {"sides": side_marks(scan), "notice": self.diagnosis.notice}
+        return heat_sheet(grey, self.heat[shown], titles, what, shape, **more)
 
     def _write(self, folder: Path) -> None:
         scan = self.diagnosis.scan
-        write_nifti(np.rint(self.heat * 100).astype(np.uint8), folder / "heat_map.nii.gz", like=scan)
+        write_nifti(per_cent(self.heat), folder / "heat_map.nii.gz", like=scan)
         self.sheet().savefig(folder / "heat_map.png")
         if self.sheets:
             (folder / "features").mkdir()
@@ -89,7 +98,7 @@ class Explanation:
             "probabilities": self.diagnosis.probabilities,
             "map_of": self.map_of,
             "method": self.method,
-            "suspicious_percent": self.share,
+            "marked_percent": self.share,
             "lungs_by": self.lungs_by,
             "slices_shown": self.shown,
             "scan": scan_facts(scan),
@@ -112,11 +121,12 @@ def explain_scan(
 
     Without `label` the map is the lesion map of the diagnosis: of an ensemble the mean of its members'. For a label it
     is Grad-CAM, of an ensemble that of the first member, on the scale of `EvidenceMap`: tanh(log-odds of a place / 8)
-    times the slice's probability of the label, the mean over the windows.
+    times the slice's probability of the label, the mean over the windows. Grad-CAM sees no slice mirrored,
+    also where the config's `mirror` makes the diagnosis do so.
 
     Args:
-        slices: to show, numbered from the feet; by default twelve spread evenly. Feature maps are of these slices, or
-            by default of the one with the warmest map.
+        slices: to show, numbered from the feet; by default twelve spread evenly, the one with the warmest map
+            among them. Feature maps are of these slices, or by default of the warmest.
         layers: of the first member's slice network, to show the feature maps of.
 
     Raises:
@@ -144,15 +154,26 @@ def explain_scan(
         small = _grad_cam(member, cut.hu, None if label is None else config.labels.index(label))
         mapped = replace(diagnosis, small_map=small, slices=cut)
     heat, cut = mapped.lesion_map, mapped.slices
-    shown = sorted(set(slices)) or np.unique(np.linspace(0, len(heat) - 1, _SHOWN).round().astype(int)).tolist()
-    of_features = sorted(set(slices)) or [int(heat.sum(axis=(1, 2)).argmax())]
+    warmest = int(heat.sum(axis=(1, 2)).argmax())
+    shown = sorted(set(slices)) or _spread(len(heat), warmest)
+    of_features = sorted(set(slices)) or [warmest]
     sheets = {
         f"{layer.replace('/', '-')}_slice{k}": feature_sheet(network, _seen(member, cut.hu[at])[0], layer)
         for layer in layers
         for k in of_features
         for at in np.flatnonzero(cut.index == k)
     }
+    for figure in sheets.values():
+        notice = fill(diagnosis.notice, int(16 * figure.get_figwidth()))
+        figure.supxlabel(notice, fontsize=7, color="#555555", parse_math=False)
     return Explanation(diagnosis, heat, method, label, mapped.suspicious, mapped.sides[1], shown, sheets)
+
+
+def _spread(count: int, warmest: int) -> list[int]:
+    """Slices evenly from the first to the last, the one next to the warmest moved there."""
+    shown = np.unique(np.linspace(0, count - 1, _SHOWN).round().astype(int))
+    shown[np.abs(shown - warmest).argmin()] = warmest
+    return shown.tolist()
 
 
 def _seen(member: System, hu: np.ndarray) -> np.ndarray:
@@ -164,7 +185,13 @@ def _seen(member: System, hu: np.ndarray) -> np.ndarray:
 def _grad_cam(member: System, hu: np.ndarray, label: int | None) -> np.ndarray:
     maps = []
     for seen in _seen(member, hu):
-        found = keras.ops.convert_to_numpy(member.slice_network.predict(seen, batch_size=8, verbose=0)["disease"])
+        found = np.concatenate([_disease(member, seen[at : at + _BATCH]) for at in range(0, len(seen), _BATCH)])
         chance = 1 - found[:, 0] if label is None else found[:, label]
         maps.append(np.tanh(grad_cam(member.slice_network, seen, label) / SCALE) * chance[:, None, None])
     return np.mean(maps, axis=0).astype(np.float32)
+
+
+def _disease(member: System, seen: np.ndarray) -> np.ndarray:
+    # Filled up, so that the network is traced once and not again for the last few slices.
+    filled = np.pad(seen, [(0, _BATCH - len(seen))] + [(0, 0)] * (seen.ndim - 1), mode="edge")
+    return member.slice_network.predict_on_batch(filled)["disease"][: len(seen)]

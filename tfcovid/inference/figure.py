@@ -8,6 +8,9 @@ from matplotlib.figure import Figure
 
 from tfcovid.preprocess import window
 from tfcovid.report.heat_colours import heat_overlay
+from tfcovid.report.rounded import rounded
+from tfcovid.report.side_marks import side_marks
+from tfcovid.report.wording import Wording
 
 if TYPE_CHECKING:
     from tfcovid.inference.diagnosis import Diagnosis
@@ -37,26 +40,31 @@ def draw(diagnosis: "Diagnosis") -> Figure:
         canvas[top : top + len(pictures), left : left + tile[1]] = pictures
 
     width, height = max(canvas.shape[1] / 100 + 0.2, 9.0), canvas.shape[0] / 100
-    bars = 0.45 + 0.24 * len(diagnosis.labels)
+    bars = 0.55 + 0.24 * len(diagnosis.labels)
     total = height + bars + 1.0
     figure = Figure(figsize=(width, total), dpi=100)
-    figure.text(0.1 / width, 1 - 0.36 / total, diagnosis.label, fontsize=16, weight="bold")
+    figure.text(0.1 / width, 1 - 0.36 / total, diagnosis.label, fontsize=16, weight="bold", parse_math=False)
     slices = len(diagnosis.slices.index)
     what = f"scan {diagnosis.scan.key}: "
     what += f"every {_EVERY}th of {slices} slices, head to feet" if slices > 1 else "its only slice"
-    what += ", lesion map beneath with the call of the slice" if has_map else ""
-    figure.text(0.1 / width, 1 - 0.62 / total, what, fontsize=9)
+    words, calls = Wording.of(diagnosis), diagnosis.slice_calls
+    what += f", {words.map[0].lower()}{words.map[1:]} beneath with the call of the slice" if has_map else ""
+    figure.text(0.1 / width, 1 - 0.62 / total, what, fontsize=9, parse_math=False)
     axes = figure.add_axes((0.1 / width, (bars + 0.3) / total, canvas.shape[1] / 100 / width, height / total))
     axes.imshow(np.clip(canvas, 0, 1), interpolation="nearest")
     axes.axis("off")
     mark = {"color": "white", "fontsize": 7, "bbox": {"facecolor": "black", "alpha": 0.55, "pad": 1, "linewidth": 0}}
+    mark["parse_math"] = False  # a label is no formula
+    sides = (0, "left"), (tile[1], "right")
     for (top, left), n in zip(corners, shown, strict=True):
         axes.text(left + 4, top + 12, str(diagnosis.slices.index[n]), **mark)
-        call = diagnosis.labels[int(diagnosis.slice_probabilities[n].argmax())]
         below = top + (tile[0] if has_map else 0)
-        axes.text(left + tile[1] - 4, below + 12, call, ha="right", **mark)
-    _bars(figure, diagnosis, bars, total)
-    figure.text(0.01, 0.08 / total, diagnosis.notice, fontsize=8, color="#555555")
+        axes.text(left + tile[1] - 4, below + 12, calls[n], ha="right", **mark)
+        for side, (at, edge) in zip(side_marks(diagnosis.scan), sides, strict=True):
+            inwards = 4 if edge == "left" else -4
+            axes.text(left + at + inwards, top + tile[0] / 2, side, ha=edge, va="center", **mark)
+    _bars(figure, diagnosis, words, bars, total)
+    figure.text(0.01, 0.08 / total, diagnosis.notice, fontsize=8, color="#555555", parse_math=False)
     return figure
 
 
@@ -99,12 +107,14 @@ def _fit(image: np.ndarray, row_over_column: float, tile: tuple[int, int]) -> np
     return fitted
 
 
-def _bars(figure: Figure, diagnosis: "Diagnosis", height: float, total: float) -> None:
+def _bars(figure: Figure, diagnosis: "Diagnosis", words: Wording, height: float, total: float) -> None:
     labels, values = list(diagnosis.probabilities), list(diagnosis.probabilities.values())
     width = min(0.5, 5.0 / figure.get_figwidth())
-    axes = figure.add_axes((1.1 / figure.get_figwidth(), 0.3 / total, width, (height - 0.2) / total))
+    axes = figure.add_axes((1.1 / figure.get_figwidth(), 0.3 / total, width, (height - 0.3) / total))
     colours = ["#b3431f" if label == diagnosis.label else "#9aa5ad" for label in labels]
-    axes.barh(labels, values, color=colours)
+    axes.barh(range(len(labels)), values, color=colours)
+    axes.set_yticks(range(len(labels)), labels, parse_math=False)
+    axes.set_title(". ".join(filter(None, (words.measure, words.rule))), fontsize=8, loc="left", parse_math=False)
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xticks([])
@@ -116,7 +126,7 @@ def _bars(figure: Figure, diagnosis: "Diagnosis", height: float, total: float) -
         axes.text(
             value + (-0.01 if inside else 0.01),
             row,
-            f"{value:.3f}",
+            rounded(value),
             va="center",
             ha="right" if inside else "left",
             fontsize=9,

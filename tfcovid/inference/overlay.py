@@ -59,7 +59,7 @@ def draw_masks(
     tile = min(_TILE * height / width, 2 * _TILE)
     size = max(across * _TILE, 2 * _TILE) + 0.1, down * tile + 1.05
     figure = Figure(figsize=size, dpi=120)
-    figure.text(0.05 / size[0], 1 - 0.25 / size[1], title, fontsize=11, weight="bold")
+    figure.text(0.05 / size[0], 1 - 0.25 / size[1], title, fontsize=11, weight="bold", parse_math=False)
     colours = mask_colours(labels)
     for place, k in enumerate(shown):
         left, top = place % across * _TILE + 0.05, place // across * tile + 0.35
@@ -91,7 +91,7 @@ def draw_masks(
         labelcolor="white",
         borderaxespad=0.3,
     )
-    figure.text(0.05 / size[0], 0.1 / size[1], notice, fontsize=7, color="#555555")
+    figure.text(0.05 / size[0], 0.1 / size[1], notice, fontsize=7, color="#555555", parse_math=False)
     return figure
 
 

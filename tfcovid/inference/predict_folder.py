@@ -57,9 +57,12 @@ def predict_folder(
 
     def row(summary: dict[str, Any]) -> dict[str, Any]:
         found = {f"p_{label}": summary["probabilities"][label] for label in system.config.labels}
-        return {"diagnosis": summary["diagnosis"], **found}
+        sure, unlike = summary["uncertainty"], summary["unlike_training"]
+        found |= {"confidence": round(sure["confidence"], 4), "refer": "; ".join(sure["reasons"])}
+        return {"diagnosis": summary["diagnosis"], **found, "unlike_training": "; ".join(unlike or ())}
 
     columns = ["diagnosis", *(f"p_{label}" for label in system.config.labels)]
+    columns += ["confidence", "refer", "unlike_training"]
     _write_table(outcomes, columns, row, Path(output) / "predictions.csv")
 
 

@@ -1,5 +1,4 @@
 import html
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +8,9 @@ from tfcovid.errors import InputError
 from tfcovid.into_place import into_place
 from tfcovid.progress import with_progress
 from tfcovid.report.mask_colours import mask_colours
+from tfcovid.report.page import page
 from tfcovid.report.pictures import base64_text, grey_jpeg, mask_png, picture_size
+from tfcovid.report.side_marks import side_marks
 from tfcovid.scans import Scan
 
 _SIDE = 384  # pixels of the longer side, at most
@@ -29,8 +30,8 @@ def write_scroll(
 ) -> None:
     """Writes a page to scroll through a scan with its masks over it: one HTML file that loads nothing else.
 
-    Slices are turned with a slider, the wheel or the keys; the masks can be hidden or made fainter. The patient's
-    right is on the left, and slices count from 0 at the feet. It opens on the slice with most of the last label that
+    Slices are turned with a slider, the wheel or the keys; the masks can be hidden or made fainter. R and L are the
+    patient's, and slices count from 0 at the feet. It opens on the slice with most of the last label that
     is there. Pictures have at most 384 pixels a side, and are coarser the more slices there are: below 10 MB.
 
     Args:
@@ -49,133 +50,59 @@ def write_scroll(
     masks = np.where(masks < len(labels), masks, 0).astype(np.uint8)
     size, colours = picture_size(scan, _SIDE), mask_colours(labels)
     share = _BUDGET / len(masks)
-    pictures, overlays, present = [], [], []
+    said, last = [], len(masks) - 1
+    data: dict[str, list[str]] = {"ct": [], "masks": []}
     slices = zip(scan.voxels, masks, strict=True)
     for pixels, mask in with_progress(slices, len(masks), "Writing the scroll", progress):
-        pictures.append(base64_text(grey_jpeg(pixels, level, size, share)))
-        overlays.append(base64_text(mask_png(mask, size, colours)) if mask.any() else "")
-        present.append([labels[n] for n in np.unique(mask) if n])
-    data = {"ct": pictures, "masks": overlays, "present": present, "start": _start(masks), "size": size}
+        data["ct"].append(base64_text(grey_jpeg(pixels, level, size, share)))
+        data["masks"].append(base64_text(mask_png(mask, size, colours)) if mask.any() else "")
+        present = [labels[n] for n in np.unique(mask) if n]
+        said.append(f"Slice {len(said)} of 0 to {last}: {', '.join(present) or 'no mask'}")
     legend = "".join(
-        f'<li><span style="background:rgb{tuple(colour)}"></span>{html.escape(name)}</li>'
+        f'<li><i style="background:rgb{tuple(colour)}"></i>{html.escape(name)}</li>'
         for name, colour in list(zip(labels, colours.tolist(), strict=True))[1:]
     )
-    page = _PAGE
-    for name, text in (
-        ("TITLE", html.escape(title)),
-        ("NOTICE", html.escape(notice)),
-        ("LEGEND", legend),
-        ("LAST", str(len(masks) - 1)),
-        ("WIDTH", str(size[0])),
-        ("HEIGHT", str(size[1])),
-        ("DATA", json.dumps(data).replace("<", "\\u003c")),  # a label cannot end the script
-    ):
-        page = page.replace(f"@{name}@", text, 1 if name == "DATA" else -1)
-    into_place(Path(path), lambda partial: partial.write_text(page, encoding="utf-8"))
+    right, left = side_marks(scan)
+    body = f"""<section>
+<h1 class="long">{html.escape(title)}</h1>
+<div>
+<div class="view" style="max-width:min(100%, {72 * size[0] / size[1]:.1f}vh)"><canvas id="view" width="{size[0]}" \
+height="{size[1]}" role="img" aria-labelledby="where"></canvas><span class="right">{right}</span>\
+<span class="left">{left}</span></div>
+<p id="where"></p>
+<div class="strip" id="strip" style="--n:{len(masks)}">
+{_drawn(masks, colours)}
+<input id="slice" type="range" min="0" max="{last}" step="1" aria-label="Slice, from the feet to the head">
+</div>
+<p class="ends"><span>feet, 0</span><span>head, {last}</span></p>
+<p class="quiet">How much of each slice is masked.</p>
+<ul class="legend">{legend}</ul>
+<div class="row no-print">
+<label><input type="checkbox" data-layer="masks" checked>Masks</label>
+<label>Strength of the masks <input id="opacity" data-of="masks" type="range" min="0" max="100" value="40"></label>
+</div>
+<p class="quiet no-print">Arrow keys turn slices. Once the strip is chosen, Home, End, Page Up, Page Down and the wheel
+do too. M hides and shows the masks.</p>
+<noscript><p>This page needs JavaScript to show slices.</p></noscript>
+</div>
+</section>"""
+    text = page(title, notice, body, script="report.js", data={**data, "said": said, "start": _start(masks)})
+    into_place(Path(path), lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def _drawn(masks: np.ndarray, colours: np.ndarray) -> str:
+    """The area of each label along the slices, one over the other."""
+    areas = np.stack([np.count_nonzero(masks == n, axis=(1, 2)) for n in range(1, len(colours))], axis=1)
+    tops = areas.cumsum(axis=1) * 100 / max(1, areas.sum(axis=1).max())
+    paths = []
+    # The uppermost first: those beneath cover it.
+    for n in range(len(colours) - 1, 0, -1):
+        path = "".join(f"M{k} 100v-{top:.1f}h1v{top:.1f}z" for k, top in enumerate(tops[:, n - 1].tolist()) if top)
+        paths.append(f'<path d="{path}" fill="rgb{tuple(colours[n].tolist())}"/>' if path else "")
+    return f'<svg viewBox="0 0 {len(masks)} 100" preserveAspectRatio="none" aria-hidden="true">{"".join(paths)}</svg>'
 
 
 def _start(masks: np.ndarray) -> int:
     if not masks.any():
         return len(masks) // 2
     return int((masks == masks.max()).sum(axis=(1, 2)).argmax())
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>@TITLE@</title>
-<style>
-:root { --page: #f7f7f5; --text: #1c1c1c; --quiet: #595959 }
-@media (prefers-color-scheme: dark) { :root { --page: #161616; --text: #ececec; --quiet: #a6a6a6 } }
-body { margin: 1rem auto; padding: 0 1rem; max-width: 46rem; background: var(--page); color: var(--text);
-  font: 1rem/1.5 system-ui, sans-serif }
-h1 { font-size: 1.2rem; margin: 0 0 .5rem }
-canvas { display: block; width: 100%; max-height: 72vh; object-fit: contain; background: #000 }
-.row { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem 1.5rem; margin: .6rem 0 }
-#slice { width: 100% }
-ul { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; list-style: none; margin: 0; padding: 0 }
-li span { display: inline-block; width: .8em; height: .8em; margin-right: .4em }
-p { margin: .4rem 0; color: var(--quiet); font-size: .9rem }
-#where { color: var(--text); font-variant-numeric: tabular-nums }
-</style>
-</head>
-<body>
-<h1>@TITLE@</h1>
-<canvas id="view" width="@WIDTH@" height="@HEIGHT@" role="img" aria-labelledby="where"></canvas>
-<p id="where"></p>
-<label for="slice">Slice, from the feet to the head</label>
-<input id="slice" type="range" min="0" max="@LAST@" step="1">
-<div class="row">
-<label><input id="shown" type="checkbox" checked> Show masks</label>
-<label for="opacity">Opacity of the masks</label>
-<input id="opacity" type="range" min="0" max="100" value="40">
-</div>
-<ul aria-label="Colours of the masks">@LEGEND@</ul>
-<p>Turn the wheel over the picture, or press the arrow keys, Page Up and Page Down (ten slices), Home and End; M hides
-and shows the masks. The patient's right is on the left.</p>
-<p>@NOTICE@</p>
-<noscript><p>This page needs JavaScript to show slices.</p></noscript>
-<script id="data" type="application/json">@DATA@</script>
-<script>
-"use strict";
-const data = JSON.parse(document.getElementById("data").textContent);
-const [view, where, slice, shown, opacity] =
-  ["view", "where", "slice", "shown", "opacity"].map((id) => document.getElementById(id));
-const pen = view.getContext("2d"), last = data.ct.length - 1, kept = new Map();
-
-function picture(kind, type, k) {
-  const key = kind + k;
-  if (!kept.has(key)) {
-    const image = new Image();
-    image.onload = draw;
-    image.src = `data:image/${type};base64,${data[kind][k]}`;
-    kept.set(key, image);
-  }
-  return kept.get(key);
-}
-
-function draw() {
-  const k = Number(slice.value), ct = picture("ct", "jpeg", k);
-  if (!ct.complete) return;
-  pen.globalAlpha = 1;
-  pen.drawImage(ct, 0, 0);
-  if (!shown.checked || !data.masks[k]) return;
-  const masks = picture("masks", "png", k);
-  if (!masks.complete) return;
-  pen.globalAlpha = opacity.value / 100;
-  pen.drawImage(masks, 0, 0);
-}
-
-function turn(k) {
-  k = Math.min(last, Math.max(0, k));
-  slice.value = k;
-  where.textContent = `Slice ${k}, of 0 to ${last}: ${data.present[k].join(", ") || "no mask"}`;
-  slice.setAttribute("aria-valuetext", where.textContent);
-  draw();
-  for (const next of [k + 1, k - 1]) if (next >= 0 && next <= last) picture("ct", "jpeg", next);
-}
-
-slice.addEventListener("input", () => turn(Number(slice.value)));
-shown.addEventListener("change", draw);
-opacity.addEventListener("input", draw);
-view.addEventListener("wheel", (event) => {
-  event.preventDefault();
-  turn(Number(slice.value) - Math.sign(event.deltaY));
-}, { passive: false });
-const steps = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 10, PageDown: -10,
-  Home: -Infinity, End: Infinity };
-document.addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey || event.target === opacity) return;
-  if (event.key.toLowerCase() === "m") { shown.checked = !shown.checked; draw(); }
-  else if (event.key in steps) { event.preventDefault(); slice.focus(); turn(Number(slice.value) + steps[event.key]); }
-});
-turn(data.start);
-</script>
-</body>
-</html>
-"""

@@ -15,11 +15,10 @@ from tfcovid.inference.overlay import draw_masks
 from tfcovid.inference.scroll import write_scroll
 from tfcovid.inference.severity import severity
 from tfcovid.into_place import folder_into_place
+from tfcovid.notice import RESEARCH_USE
 from tfcovid.report.mask_colours import mask_colours
 from tfcovid.scans import Scan, write_nifti
 from tfcovid.versions import versions
-
-RESEARCH_USE = "Research use only. Not a medical device; not for diagnosis or treatment."
 
 # Of every mask that is written, whatever the segmenter outlines.
 MASK_LABELS = (BACKGROUND, LEFT, RIGHT, INFECTION)

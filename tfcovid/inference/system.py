@@ -100,6 +100,7 @@ class System:
             sources={"windows": found.answers.shape[1], "draws": found.answers.shape[0]},
             unlike_training=unlike_training(statistics, scan.findings, self.facts),
             card=self.card,
+            finds_lesions="lesion" in self.slice_network.output,
             timings={"crop": cropped - started, "networks": finished - cropped},
         )
 

@@ -12,6 +12,8 @@ _PIXELS = 2**20  # of them
 _ENOUGH = 10  # scans, below which nothing is said of what is usual
 _PERCENTILES = {"darkest 5 % of the pixels below": 5, "median of the pixels": 50, "brightest 5 % above": 95}
 _RARE = 0.01  # share of the training scans
+# Of the interquartile range, where the training scans do not vary: 25 % of so many slices, and HU.
+_LEAST_SLICES, _LEAST_HU = 0.25, 50.0
 
 
 def looked_at(slices: int) -> np.ndarray:
@@ -51,8 +53,8 @@ def unlike_training(
     """What sets a scan apart from all that a system was trained on, in words; None where the bundle does not say.
 
     A statistic is out of range beyond every training scan and beyond three interquartile ranges from the quartiles
-    (Tukey's outer fences). Of the findings of the scan's checks those above "info" count that less than one in a
-    hundred scans of training and validation had.
+    (Tukey's outer fences; the range counts as a quarter of the slices, or 50 HU, at least). Of the findings of the
+    scan's checks those above "info" count that less than one in a hundred scans of training and validation had.
 
     Args:
         bundle: facts of the bundle: "training_range", "findings" and "data", see `tfcovid.training.train`.
@@ -61,8 +63,9 @@ def unlike_training(
     if known is None:
         return None
     warnings = []
-    for name, (lowest, first, _, third, highest) in known["values"].items():
-        low, high = min(lowest, first - 3 * (third - first)), max(highest, third + 3 * (third - first))
+    for name, (lowest, first, median, third, highest) in known["values"].items():
+        spread = max(third - first, _LEAST_SLICES * median if name == "slices" else _LEAST_HU)
+        low, high = min(lowest, first - 3 * spread), max(highest, third + 3 * spread)
         if not low <= statistics[name] <= high:
             unit = "" if name == "slices" else " HU"
             usual = f"{lowest:.0f} to {highest:.0f}" if highest > lowest else f"{lowest:.0f}"

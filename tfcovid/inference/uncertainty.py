@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 
 from tfcovid.config import Config
+from tfcovid.report.rounded import rounded
 
 
 def uncertainty(answers: np.ndarray, mean: np.ndarray, label: int, config: Config) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def uncertainty(answers: np.ndarray, mean: np.ndarray, label: int, config: Confi
     agreeing = float(np.mean([config.decide(one) == label for one in answers]))
     name, reasons = config.labels[label], []
     if confidence < config.refer_below:
-        reasons.append(f"the confidence in {name} is {confidence:.2f}, below {config.refer_below:.2f}")
+        reasons.append(f"the confidence in {name} is {rounded(confidence, 2)}, below {config.refer_below:g}")
         if agreeing < 1:
             reasons.append(f"{1 - agreeing:.0%} of {len(answers)} single answers call something else")
     return {

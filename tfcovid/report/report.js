@@ -25,7 +25,7 @@ function draw() {
   pen.globalAlpha = 1;
   pen.drawImage(ct, 0, 0, view.width, view.height);
   for (const [kind, image] of over) {
-    pen.globalAlpha = kind === "heat" ? opacity.value / 100 : 1;
+    pen.globalAlpha = opacity && kind === opacity.dataset.of ? opacity.value / 100 : 1;
     pen.drawImage(image, 0, 0, view.width, view.height);
   }
   view.dataset.drawn = [now, ...over.map(([kind]) => kind)].join(" ");
@@ -88,14 +88,14 @@ if (slice) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey || event.target === opacity) return;
+  if (event.altKey || event.ctrlKey || event.metaKey) return;
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   if (event.key.toLowerCase() === "m" && layers.length) {
     const on = layers.filter((box) => box.checked);
     if (on.length) off = on;
     for (const box of layers) box.checked = !on.length && (!off.length || off.includes(box));
     overlays();
-  } else if (step && slice && event.target !== slice) {
+  } else if (step && slice && event.target !== slice && event.target !== opacity && !event.target.closest(".wide")) {
     event.preventDefault();
     turn(now + step);
   }

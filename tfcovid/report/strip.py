@@ -3,6 +3,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfcovid.report.wording import Wording
+
 if TYPE_CHECKING:
     from tfcovid.inference.diagnosis import Diagnosis
 
@@ -16,7 +18,7 @@ def label_colour(number: int) -> str:
 
 
 def strip(diagnosis: "Diagnosis", rows: dict[int, dict[str, Any]], infected: np.ndarray | None) -> str:
-    """The slices along z, feet to head: how likely each shows a lesion, in the colour of what it alone is called.
+    """The slices along z, feet to head: how likely each shows what `Wording` says, in the colour of its call.
 
     A slider lies over it.
 
@@ -46,14 +48,18 @@ def strip(diagnosis: "Diagnosis", rows: dict[int, dict[str, Any]], infected: np.
     )
     legend += '<li><i style="background:rgb(255, 120, 20)"></i>infection outlined</li>' if infected is not None else ""
     legend += '<li><i style="background:var(--line)"></i>not read</li>' if unread else ""
+    shown = html.escape(Wording.of(diagnosis).shown)
+    # Where these are probabilities of a label, the calls go by its threshold.
+    level = 0.5 if diagnosis.finds_lesions else diagnosis.settings["threshold"]
     return f"""<div class="strip" id="strip" style="--n:{count}">
 <svg viewBox="0 0 {count} {_HIGH + (16 if infected is not None else 0)}" preserveAspectRatio="none" aria-hidden="true">
 <path d="{unread}" style="fill:var(--line)"/>{"".join(bars)}{marks}
-<path d="M0 {_HIGH / 2}H{count}" style="stroke:var(--ink);stroke-opacity:.35;fill:none" stroke-dasharray="3 4" \
-vector-effect="non-scaling-stroke"/>
+<path d="M0 {_HIGH * (1 - level):g}H{count}" style="stroke:var(--ink);stroke-opacity:.35;fill:none" \
+stroke-dasharray="3 4" vector-effect="non-scaling-stroke"/>
 </svg>
 <input id="slice" type="range" min="0" max="{count - 1}" step="1" aria-label="Slice, from the feet to the head">
 </div>
 <p class="ends"><span>feet, 0</span><span>head, {count - 1}</span></p>
-<p class="quiet">Probability of a lesion in each slice, dashed at 0.5; the colour is what the slice alone is called.</p>
+<p class="quiet">Probability of {shown} in each slice, dashed at {level:g}; the colour is what the slice alone
+is called.</p>
 <ul class="legend">{legend}</ul>"""

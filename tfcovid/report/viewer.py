@@ -12,7 +12,10 @@ from tfcovid.report.heat_colours import heat_scale
 from tfcovid.report.key_slices import key_slices
 from tfcovid.report.mask_colours import mask_colours
 from tfcovid.report.pictures import base64_text, data_url, grey_jpeg, heat_png, mask_png, picture_size
+from tfcovid.report.rounded import rounded
+from tfcovid.report.side_marks import side_marks
 from tfcovid.report.strip import strip
+from tfcovid.report.wording import Wording
 from tfcovid.scans import Scan
 
 if TYPE_CHECKING:
@@ -29,11 +32,11 @@ def viewer(diagnosis: "Diagnosis", progress: bool = False) -> tuple[str, dict[st
     """The slices as HTML, and the data that the script of the report needs to show them."""
     scan, count = diagnosis.scan, len(diagnosis.scan.voxels)
     heat = diagnosis.lesion_map
-    found = diagnosis.segmentation
+    found, words = diagnosis.segmentation, Wording.of(diagnosis)
     masks, labels = (found.masks, found.outlined) if found else (None, ())
     colours, infection = mask_colours(labels), found and found.infection
     suspicion = _suspicion(diagnosis, heat)
-    keys = key_slices(suspicion)
+    keys, sides = key_slices(suspicion), _sides(scan)
     side = round(_SIDE * min(1, (_MANY / count) ** 0.5))
     size = picture_size(scan, side)
 
@@ -52,26 +55,27 @@ def viewer(diagnosis: "Diagnosis", progress: bool = False) -> tuple[str, dict[st
     infected = None if infection is None else infection.any(axis=(1, 2))
     ct, warm, lines = ([base64_text(one) for one in some] for some in zip(*coded, strict=True))
     data: dict[str, Any] = {"ct": ct, "heat": warm, "masks": lines}
-    data["said"] = [_said(k, count, rows.get(k), diagnosis) for k in range(count)]
+    data["said"] = [_said(k, count, rows.get(k), diagnosis, words.sign) for k in range(count)]
     data["start"] = max(keys, key=lambda k: suspicion[k])
     figures = "\n".join(
-        _figure(k, rows.get(k), (grey_jpeg(scan.voxels[k], LEVEL, size, _KEY), *coded[k][1:]), size) for k in keys
+        _figure(k, rows.get(k), (grey_jpeg(scan.voxels[k], LEVEL, size, _KEY), *coded[k][1:]), size, sides, words.sign)
+        for k in keys
     )
     several, over = count > 1, [kind for kind, there in (("heat", heat is not None), ("masks", bool(labels))) if there]
     body = f"""<section class="slices{" both" if several else ""}">
 <h2>{"Slices" if several else "Slice"}</h2>
 <div class="keys-side{"" if several else " only-print"}">
-<p class="quiet">The most suspicious, apart from each other, from the feet up.</p>
+<p class="quiet">{_chosen(words, heat is not None, infected, bool(suspicion.any()))}</p>
 <ul class="keys">
 {figures}
 </ul>
-{_legend(over, labels)}
 </div>
 <div class="viewer">
-{_view(diagnosis, size)}
+{_view(scan, size, sides)}
 <p id="where"></p>
 {strip(diagnosis, rows, infected) if several else ""}
-{_controls(over, several, infection is not None)}
+{_legend(over, labels, words)}
+{_controls(over, several, infection is not None, words.map)}
 <noscript><p>Without JavaScript this page shows the key slices alone.</p></noscript>
 </div>
 </section>"""
@@ -101,16 +105,23 @@ def _within(share: float, scan: Scan, side: int, coded: Callable[[tuple[int, int
     return found
 
 
-def _said(k: int, count: int, row: dict[str, Any] | None, diagnosis: "Diagnosis") -> str:
+def _said(k: int, count: int, row: dict[str, Any] | None, diagnosis: "Diagnosis", sign: str) -> str:
     where = f"Slice {k} of 0 to {count - 1}" if count > 1 else "The only slice"
     if row is None:
         return f"{where}. Not read by the network."
     where += f", z {row['z_mm']:.1f} mm" if diagnosis.scan.known_spacing and count > 1 else ""
     none = " No lung found." if row["without_lung"] else ""
-    return f"{where}. Lesion {row['lesion']:.2f}; alone called {row['label']}.{none}"
+    return f"{where}: {sign} {rounded(row['lesion'], 2)}; alone called {row['label']}.{none}"
 
 
-def _figure(k: int, row: dict[str, Any] | None, coded: tuple[bytes, bytes, bytes], size: tuple[int, int]) -> str:
+def _figure(
+    k: int,
+    row: dict[str, Any] | None,
+    coded: tuple[bytes, bytes, bytes],
+    size: tuple[int, int],
+    sides: str,
+    sign: str,
+) -> str:
     ct, warm, lines = coded
     measure = f'width="{size[0]}" height="{size[1]}"'
     plain = f'<img src="{data_url(ct)}" alt="" {measure}>'
@@ -119,52 +130,72 @@ def _figure(k: int, row: dict[str, Any] | None, coded: tuple[bytes, bytes, bytes
         for kind, one in (("heat", warm), ("masks", lines))
         if one
     )
-    said = f"lesion {row['lesion']:.2f}, {html.escape(row['label'])}" if row else "not read"
+    said = html.escape(f"{sign} {rounded(row['lesion'], 2)}, called {row['label']}") if row else "not read"
     return (
-        f'<li><figure><div class="plain">{plain}</div><button class="stack" data-slice="{k}" '
-        f'aria-label="Show slice {k} in the viewer">{plain}{over}</button>'
+        f'<li><figure><div class="plain">{plain}{sides}</div><button class="stack" data-slice="{k}" '
+        f'aria-label="Show slice {k} in the viewer">{plain}{over}{sides}</button>'
         f"<figcaption><b>Slice {k}</b> {said}</figcaption></figure></li>"
     )
 
 
-def _view(diagnosis: "Diagnosis", size: tuple[int, int]) -> str:
+def _sides(scan: Scan) -> str:
+    doubt = ", if the slice lies as usual: the file does not say"
+    return "".join(
+        f'<span class="{side}" title="the patient\'s {side}{doubt if "?" in mark else ""}">{mark}</span>'
+        for side, mark in zip(("right", "left"), side_marks(scan), strict=True)
+    )
+
+
+def _chosen(words: Wording, mapped: bool, infected: np.ndarray | None, any_: bool) -> str:
+    """Which slices the key ones are."""
+    if not any_:
+        return "No slice stands out; this is the middle one."
+    if infected is not None and infected.any():
+        most = "With the largest infection outlined"
+    else:
+        most = "Where the map is warmest" if mapped else f"The likeliest to show {html.escape(words.shown)}"
+    return f"{most}, apart from each other, from the feet up."
+
+
+def _view(scan: Scan, size: tuple[int, int], sides: str) -> str:
     width, height = size
-    bar, scan = "", diagnosis.scan
+    bar = ""
     if scan.known_spacing:
         bar = f'<span class="scale" style="width:{5000 / (scan.shape[2] * scan.spacing[2]):.2f}%">5 cm</span>'
-    sides = "".join(
-        f'<span class="{side}" title="the patient\'s {side}">{side[0].upper()}</span>' for side in ("right", "left")
-    )
     return (
         f'<div class="view" style="max-width:min(100%, {72 * width / height:.1f}vh)"><canvas id="view" width="{width}" '
         f'height="{height}" role="img" aria-labelledby="where"></canvas>{sides}{bar}</div>'
     )
 
 
-def _legend(over: list[str], labels: Sequence[str]) -> str:
+def _legend(over: list[str], labels: Sequence[str], words: Wording) -> str:
     items = []
     if "heat" in over:
         ramp = ", ".join(f"rgb{tuple(colour)}" for colour in np.rint(255 * heat_scale(9)).astype(int).tolist())
-        items.append(
-            f'<li>Lesion map: 0<span class="ramp" style="background:linear-gradient(90deg, {ramp})"></span>1</li>'
-        )
+        scale = f'<span class="ramp" style="background:linear-gradient(90deg, {ramp})"></span>'
+        items.append(f"<li>{html.escape(words.map)}: 0{scale}1</li>")
     colours = mask_colours(labels).tolist()
     items += [
         f'<li><i style="background:rgb{tuple(colour)}"></i>{html.escape(name)}</li>'
         for name, colour in list(zip(labels, colours, strict=True))[1:]
     ]
-    note = "Warm is suspicious, on the same scale in every scan." if "heat" in over else ""
-    return f'<ul class="legend">{"".join(items)}</ul>\n<p class="quiet">{note}</p>' if items else ""
+    note = (
+        "Warm is suspicious, on the same scale in every scan. Nothing is coloured outside the body, nor outside the "
+        "box that the network read."
+    )
+    note = f'\n<p class="quiet">{note}</p>' if "heat" in over else ""
+    return f'<ul class="legend">{"".join(items)}</ul>{note}' if items else ""
 
 
-def _controls(over: list[str], several: bool, outlined: bool) -> str:
+def _controls(over: list[str], several: bool, outlined: bool, map_: str) -> str:
     # Outlines of the infection say more than the map, in which they are hard to see.
-    names = {"heat": ("Lesion map", "" if outlined else " checked"), "masks": ("Outlines", " checked")}
+    names = {"heat": (html.escape(map_), "" if outlined else " checked"), "masks": ("Outlines", " checked")}
     boxes = "".join(
         f'<label><input type="checkbox" data-layer="{kind}"{names[kind][1]}>{names[kind][0]}</label>' for kind in over
     )
     if "heat" in over:
-        boxes += '<label>Strength of the map <input id="opacity" type="range" min="0" max="100" value="100"></label>'
+        slider = '<input id="opacity" data-of="heat" type="range" min="0" max="100" value="100">'
+        boxes += f"<label>Strength of the map {slider}</label>"
     steps, keys = "", []
     if several:
         steps = (

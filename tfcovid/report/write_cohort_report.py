@@ -93,13 +93,17 @@ def _headline(score: "Score", title: str) -> str:
     if not any(key == "auc_macro" for key in score.figures) or len(score.labels) == 2:
         rows = [row for row in rows if row[0] != _HEADLINE["auc_macro"]]
         rows += [(f"AUC {label}", score.figures[f"auc_{label}"]) for label in score.labels[1:2]]
-    errors = [(name, score.figures[key]) for key, name in _ERRORS.items() if key in score.figures]
+    errors = [
+        (name.replace("negative", score.labels[0]), score.figures[key])
+        for key, name in _ERRORS.items()
+        if key in score.figures
+    ]
     return f"""<section>
 <div>
 <p class="kind">Evaluation</p>
 <h1 class="long">{html.escape(title)}</h1>
 <p class="lead"><b>{score.cases:,}</b> {html.escape(score.level)}s{whose}. Brackets hold 95&nbsp;% intervals, from \
-{score.resamples:,} resamples of the {html.escape(score.unit)}s.</p>
+{score.resamples:,} resamples of the {html.escape(score.unit)}s. Negative is {html.escape(score.labels[0])}.</p>
 </div>
 <div class="pair">
 {_bars(rows, "Larger is better")}
@@ -202,7 +206,7 @@ def _thresholds(points: "list[OperatingPoint]", level: str) -> str:
     rows = [
         [
             f"{one.wanted:g}",
-            f"{one.threshold:.4f}",
+            one.threshold_text,
             _cell(one.sensitivity),
             _cell(one.specificity),
             f"{one.validation_sensitivity:.3f}",

@@ -14,6 +14,7 @@ from tfcovid.evaluation.calibration import reliability
 from tfcovid.evaluation.draw_evaluation import draw_evaluation
 from tfcovid.evaluation.evaluation import Evaluation
 from tfcovid.evaluation.net_benefit import net_benefit
+from tfcovid.evaluation.plain import plain
 from tfcovid.evaluation.predictions import Predictions, write_predictions
 from tfcovid.evaluation.score import Score
 from tfcovid.into_place import folder_into_place
@@ -62,11 +63,11 @@ def write_evaluation(
     predictions, scores = evaluation.predictions, (evaluation.score, *evaluation.others)
 
     def write(partial: Path) -> None:
-        links = {}
+        links, numbers = {}, {case: n for n, case in enumerate(predictions.cases)}
+        if cases:
+            (partial / "cases").mkdir()
         for case, page in (cases or {}).items():
-            number = predictions.cases.index(case)
-            links[case] = f"cases/{number:04d}.html"
-            (partial / "cases").mkdir(exist_ok=True)
+            links[case] = f"cases/{numbers[case]:04d}.html"
             shutil.copy2(page, partial / links[case])
         with (partial / "figures.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(_figure_rows(scores))
@@ -92,13 +93,13 @@ def write_evaluation(
             "notice": notice,
             "levels": [_score(one) for one in scores],
             "operating_points": [asdict(point) for point in evaluation.points],
-            "reliability": asdict(reliability(predictions)),
+            "reliability": asdict(reliability(predictions, resamples=scores[0].resamples, seed=scores[0].seed)),
             "net_benefit": asdict(net_benefit(predictions)),
             "unreadable": [{"case": case, "reason": reason} for case, reason in unreadable],
             **(facts or {}),
             "versions": versions(),
         }
-        text = json.dumps(_plain(found), indent=2, allow_nan=False) + "\n"
+        text = json.dumps(plain(found), indent=2, allow_nan=False) + "\n"
         (partial / "evaluation.json").write_text(text, encoding="utf-8")
 
     return folder_into_place(folder, write, KNOWN, overwrite)
@@ -128,14 +129,3 @@ def _figure_rows(scores: Sequence[Score]) -> list[list]:
 def _score(score: Score) -> dict[str, Any]:
     found = asdict(score)
     return {**found, "confusion": score.confusion.tolist()}
-
-
-def _plain(value: Any) -> Any:
-    """Ready for JSON, which knows neither arrays nor NaN."""
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(one) for one in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -9,8 +9,10 @@ import yaml
 from tfcovid.into_place import into_place
 from tfcovid.report.card_html import card_html
 from tfcovid.report.page import Html, callout, folded, page, section, table, terms
+from tfcovid.report.rounded import rounded
 from tfcovid.report.strip import label_colour
 from tfcovid.report.viewer import LEVEL, viewer
+from tfcovid.report.wording import Wording
 
 if TYPE_CHECKING:
     from tfcovid.inference.diagnosis import Diagnosis
@@ -58,11 +60,17 @@ def write_report(
 def _answer(diagnosis: "Diagnosis", identity: Mapping[str, str] | None) -> str:
     probability, found = diagnosis.probabilities[diagnosis.label], diagnosis.uncertainty
     spread, read = found["probabilities"][diagnosis.label], len(diagnosis.slices.index)
-    lead = f"Probability <b>{html.escape(_p(probability))}</b>"
+    words = Wording.of(diagnosis)
+    lead = f"{words.measure} <b>{html.escape(rounded(probability))}</b>"
     if found["answers"] > 1:
         lead += f"; {found['answers']} single answers say {html.escape(_span(spread['low'], spread['high']))}"
     lesions = int((diagnosis.lesion_probabilities > 0.5).sum())
-    lead += f". In {lesions} of {read} slices a lesion is likelier than not." if read > 1 else ". One slice was read."
+    lead += f". {html.escape(words.rule)}" if words.rule else "."
+    lead += (
+        f" In {lesions} of {read} slices {html.escape(words.shown)} is likelier than not."
+        if read > 1
+        else " One slice was read."
+    )
     warnings = ""
     if found["refer"]:
         warnings += callout("Refer to a radiologist", found["reasons"], "warm")
@@ -88,7 +96,7 @@ def _answer(diagnosis: "Diagnosis", identity: Mapping[str, str] | None) -> str:
 
 
 def _odds(diagnosis: "Diagnosis") -> str:
-    found, rows = diagnosis.uncertainty, []
+    found, rows, measure = diagnosis.uncertainty, [], Wording.of(diagnosis).measure
     for number, (label, value) in enumerate(diagnosis.probabilities.items()):
         span, said = "", ""
         if found["answers"] > 1:
@@ -100,7 +108,7 @@ def _odds(diagnosis: "Diagnosis") -> str:
             f'<tr{called}><th scope="row" class="name">{html.escape(label)}</th>'
             '<td><div class="track" aria-hidden="true">'
             f'<i style="width:{100 * value:.1f}%;background:{label_colour(number)}"></i>{span}</div></td>'
-            f'<td class="value"><b>{html.escape(_p(value))}</b>{said}</td></tr>'
+            f'<td class="value"><b>{html.escape(rounded(value))}</b>{said}</td></tr>'
         )
     sources = [f"{found['sources'][name]} {name}" for name in found["sources"] if found["sources"][name] > 1]
     note = f"Bars are means of {found['answers']} single answers, lines their span"
@@ -108,7 +116,7 @@ def _odds(diagnosis: "Diagnosis") -> str:
     note = note if found["answers"] > 1 else "One answer, without spread."
     return (
         '<table class="odds"><thead><tr><th scope="col" class="name">Label</th><th scope="col">Bar</th>'
-        f'<th scope="col" class="value">Probability</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        f'<th scope="col" class="value">{measure}</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
         f'<p class="quiet">{note}</p>'
     )
 
@@ -136,9 +144,14 @@ def _extent(diagnosis: "Diagnosis") -> str:
         rows = [[region, _percent(value)] for region, value in share.items()]
         parts.append(table(("Region", "Suspicious, %"), rows, caption="Share of the lungs under the map", numbers=(1,)))
         parts.append(
-            '<p class="quiet">The share of the lung where the lesion map is above 0.5. The map is coarse and was not '
-            "trained on outlines: it says where to look, not how much is ill.</p>"
+            '<p class="quiet">The share of the lung where the map is 0.5 or more. 0.0 means that no place reaches 0.5, '
+            "not that the lungs are clear. The map is coarse and was not trained on outlines: it says where to look, "
+            "not how much is ill.</p>"
         )
+        if diagnosis.scan.units == "8-bit" and diagnosis.body.all(axis=(1, 2)).any():
+            parts.append(
+                '<p class="quiet">No air around the body was found in a picture: the map is shown on all of it.</p>'
+            )
     return section("Extent", "\n".join(parts)) if parts else ""
 
 
@@ -164,16 +177,26 @@ def _lesions(lesions: list[dict[str, Any]]) -> str:
 def _spread(diagnosis: "Diagnosis") -> str:
     labels, found = diagnosis.labels, diagnosis.uncertainty
     numbers = range(1, len(labels) + 1)
-    width = diagnosis.settings["window"]["width"]
-    rows = [[f"{c:g} / {width:g} HU", *(_p(p) for p in one)] for c, one in diagnosis.by_window.items()]
-    parts = [table(("Window", *labels), rows, caption="By the CT window it looked through", numbers=numbers)]
+    width, words = diagnosis.settings["window"]["width"], Wording.of(diagnosis)
+    rows = [[f"{c:g} / {width:g} HU", *(rounded(p) for p in one)] for c, one in diagnosis.by_window.items()]
+    parts = [
+        table(("Window", *labels), rows, caption=f"{words.measure} by the CT window it looked through", numbers=numbers)
+    ]
     if diagnosis.by_member:
-        rows = [[name, *(_p(p) for p in one)] for name, one in diagnosis.by_member.items()]
-        parts.append(table(("Member", *labels), rows, caption="By member of the ensemble", numbers=numbers))
-    agreeing = f"{found['agreeing']:.0%} of the single answers call {html.escape(diagnosis.label)}. "
+        rows = [[name, *(rounded(p) for p in one)] for name, one in diagnosis.by_member.items()]
+        parts.append(
+            table(("Member", *labels), rows, caption=f"{words.measure} by member of the ensemble", numbers=numbers)
+        )
+    said, label = "", html.escape(diagnosis.label)
+    if found["answers"] > 1:
+        said += f"{found['agreeing']:.0%} of the single answers call {label}. "
+    if words.measure == "Share of slices" and diagnosis.label != labels[0]:
+        said += (
+            f"The confidence is the share of {label} among the slices that are not called {html.escape(labels[0])}. "
+        )
     parts.append(
-        f"<p>{agreeing if found['answers'] > 1 else ''}A radiologist should decide where the confidence is below "
-        f"{found['refer_below']:.2f}; here it is {html.escape(_p(found['confidence']))}.</p>"
+        f"<p>{said}A radiologist should decide where the confidence is below {found['refer_below']:.2f}; here it is "
+        f"{html.escape(rounded(found['confidence']))}.</p>"
         '<p class="quiet">The spread is that of the system with itself. What it never learnt it may say with one '
         "voice.</p>"
     )
@@ -231,14 +254,14 @@ def _every_slice(diagnosis: "Diagnosis") -> str:
         [
             Html(f'<button data-slice="{row["slice"]}">{row["slice"]}</button>'),
             *([f"{row['z_mm']:.1f}"] if diagnosis.scan.known_spacing else []),
-            f"{row['lesion']:.2f}",
+            *([rounded(row["lesion"], 2)] if diagnosis.finds_lesions else []),
             row["label"],
-            *(f"{row[f'p_{label}']:.2f}" for label in diagnosis.labels),
+            *(rounded(row[f"p_{label}"], 2) for label in diagnosis.labels),
         ]
         for row in diagnosis.slice_table
     ]
     z = ["z, mm"] if diagnosis.scan.known_spacing else []
-    heads = ("Slice", *z, "Lesion", "Called", *diagnosis.labels)
+    heads = ("Slice", *z, *(["Lesion"] if diagnosis.finds_lesions else []), "Called", *diagnosis.labels)
     return table(heads, rows, numbers=[n for n in range(1, len(heads)) if heads[n] != "Called"])
 
 
@@ -246,13 +269,8 @@ def _listed(words: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def _p(value: float) -> str:
-    """A probability; what is not certain is not rounded to certainty."""
-    return f"{value:.3f}" if 0.0005 <= value < 0.9995 or value in (0, 1) else "> 0.999" if value > 0.5 else "< 0.001"
-
-
 def _span(low: float, high: float) -> str:
-    return _p(low) if _p(low) == _p(high) else f"{_p(low)} to {_p(high)}"
+    return rounded(low) if rounded(low) == rounded(high) else f"{rounded(low)} to {rounded(high)}"
 
 
 def _ml(value: float | None) -> str | None:

@@ -37,7 +37,12 @@ def check_hu(voxels: np.ndarray, padded: bool) -> list[Finding]:
         guess = "They look like stored values to which the intercept of -1024 was not added, or like a label map."
     else:
         guess = "They may have been windowed or normalised."
-    return [found("not-hu", f"Values run from {low} to {high} and none of air's lie near -1000. {guess}")]
+    said = (
+        "none of air's lie near -1000"
+        if low > AIR[1]
+        else "those of air, near -1000, or of tissue, near 0, are too few"
+    )
+    return [found("not-hu", f"Values run from {low} to {high} and {said}. {guess}")]
 
 
 def check_upright(voxels: np.ndarray) -> list[Finding]:

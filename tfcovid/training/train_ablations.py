@@ -83,6 +83,8 @@ def check_ablations(ablations: Ablations, entries: Sequence[Entry], folder: Path
     if unknown:
         raise InputError(f"labels that the variants do not know: {', '.join(unknown)}. Received: {', '.join(*labels)}")
     bundles = {name: folder / _file_name(name) for name in ablations.variants}
+    if folder in bundles.values():
+        raise InputError(f"names of variants have a letter of a to z, or a digit. Received: {', '.join(bundles)}")
     if len(set(bundles.values())) < len(bundles):
         raise InputError(f"names of variants that only differ in signs or capitals. Received: {', '.join(bundles)}")
     for name, bundle in bundles.items():

@@ -15,7 +15,7 @@ def test_the_spread_is_the_lowest_and_highest_answer_and_a_faint_majority_is_ref
     assert found["agreeing"] == pytest.approx(2 / 3)
     assert found["refer"]
     assert found["reasons"] == [
-        "the confidence in covid-19 is 0.50, below 0.7",
+        "the confidence in covid-19 is 0.50, below 0.70",
         "33% of 3 single answers call something else",
     ]
 

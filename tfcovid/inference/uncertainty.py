@@ -30,7 +30,7 @@ def uncertainty(answers: np.ndarray, mean: np.ndarray, label: int, config: Confi
     agreeing = float(np.mean([config.decide(one) == label for one in answers]))
     name, reasons = config.labels[label], []
     if confidence < config.refer_below:
-        reasons.append(f"the confidence in {name} is {rounded(confidence, 2)}, below {config.refer_below:g}")
+        reasons.append(f"the confidence in {name} is {rounded(confidence, 2)}, below {config.refer_below:.2f}")
         if agreeing < 1:
             reasons.append(f"{1 - agreeing:.0%} of {len(answers)} single answers call something else")
     return {

@@ -40,6 +40,9 @@ def test_thresholds_come_from_validation_and_patients_from_their_scans(run, bund
     assert written["operating_points"][0]["threshold"] == pytest.approx(ill[-2])  # 2 of 3 are the first 0.6 or more
     assert written["levels"][0]["level"] == "patient"
     assert not (tmp_path / "found/cases").exists()  # pages are of scans
+    result = run("evaluate", bundle, cohort.manifest, "--sensitivity", "1", "--positive", "cap")
+    lowest = min(float(row["p_cap"]) for row in kept if row["truth"] == "cap")
+    assert f"cap from {lowest:.4f}" in result.stdout, result.output
 
 
 def test_predictions_from_anywhere_are_scored_alike(run, bundle, cohort, tmp_path):

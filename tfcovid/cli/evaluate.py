@@ -24,10 +24,13 @@ import click
 @click.option(
     "--sensitivity",
     multiple=True,
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=click.FloatRange(0, 1, min_open=True),
     default=(0.9, 0.95),
     show_default=True,
     help="Find the threshold for it on validation. Repeatable.",
+)
+@click.option(
+    "--positive", metavar="LABEL", help="That the sensitivity is of. Default: any label but the negative one."
 )
 @click.option(
     "--validation", type=click.Path(path_type=Path), help="Predictions to find thresholds on (a bundle's own)."
@@ -51,7 +54,7 @@ import click
 @click.option("--allow", multiple=True, metavar="FINDING", help="Read scans in spite of this finding. Repeatable.")
 @click.option("--overwrite", is_flag=True, help="Replace an evaluation that is there.")
 def evaluate(
-    answers, truth, output, split, level, sensitivity, validation, resamples, labels, clicks, figures, **shown
+    answers, truth, output, split, level, sensitivity, positive, validation, resamples, labels, clicks, figures, **shown
 ):
     """Say how well BUNDLE does on a split of MANIFEST, or how well PREDICTIONS do against TRUTH.
 
@@ -80,7 +83,7 @@ def evaluate(
     from tfcovid.errors import InputError
 
     output = output and output.resolve()  # "." has no name to put a temporary one beside
-    how = {"level": level, "wanted": sensitivity, "resamples": resamples}
+    how = {"level": level, "wanted": sensitivity, "positive": positive, "resamples": resamples}
     if answers.is_file():
         _only(_OF_TABLES, "a table of predictions")
         _table(answers, truth, output, split, validation, labels, how, shown)
@@ -115,7 +118,18 @@ def evaluate(
     evaluate_system(bundle, entries, output, split, validation, how, shown)
 
 
-_OF_TABLES = {"split", "output", "level", "sensitivity", "validation", "resamples", "labels", "names", "overwrite"}
+_OF_TABLES = {
+    "split",
+    "output",
+    "level",
+    "sensitivity",
+    "positive",
+    "validation",
+    "resamples",
+    "labels",
+    "names",
+    "overwrite",
+}
 _OF_MASKS = {"split", "output", "clicks", "figures", "allow"}
 _OF_SYSTEMS = _OF_TABLES - {"labels"} | {"reports", "allow"}
 

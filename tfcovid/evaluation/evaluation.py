@@ -36,6 +36,7 @@ def evaluate(
     level: str = "scan",
     validation: Predictions | None = None,
     wanted: Sequence[float] = (0.9, 0.95),
+    positive: str | None = None,
     resamples: int = 1000,
     seed: int = 0,
     decide: Callable[[np.ndarray], int] | None = None,
@@ -47,6 +48,7 @@ def evaluate(
         levels: "slice" or "scan" -> predictions. Where there are scans, "patient" is their mean over each patient.
         level: the one that the evaluation is about.
         validation: other predictions of "scan", on which thresholds for the `wanted` sensitivities are found.
+        positive: the label that these sensitivities are of; by default any but the first.
         decide: what a patient of these mean probabilities is called, see `Predictions.by_patient`.
         apart: names of cases and patients in validation mean the same as in `levels`, and none is in both.
 
@@ -69,6 +71,6 @@ def evaluate(
                 f"found on them flatter. Received: {both[0]}"
             )
         validation = validation.by_patient(decide) if level == "patient" else validation
-        points = tuple(operating_points(validation, levels[level], wanted, resamples=resamples, seed=seed))
+        points = tuple(operating_points(validation, levels[level], wanted, positive, resamples, seed))
     others = tuple(one for name, one in found.items() if name != level)
     return Evaluation(levels[level], found[level], others, points)

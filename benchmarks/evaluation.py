@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from tfcovid.evaluation import Predictions, score
-from tfcovid.evaluation.boot_weights import boot_weights
+from tfcovid.evaluation.boot_counts import boot_counts
 
 LABELS, RESAMPLES = ("healthy", "covid-19", "h1n1", "cap"), 1000
 
@@ -40,7 +40,7 @@ def main() -> None:
     if options.loop:
         wall, cpu = time.perf_counter(), time.process_time()
         positive, scores = truth == 1, probabilities[:, 1]
-        for weights in boot_weights(names, RESAMPLES)[1:]:
+        for weights in boot_counts(names, RESAMPLES)[0][1:]:  # every patient has one scan
             rows = np.repeat(np.arange(len(truth)), weights.astype(int))
             roc_auc_score(positive[rows], scores[rows])
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

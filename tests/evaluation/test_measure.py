@@ -12,8 +12,8 @@ from sklearn.metrics import (
 )
 
 from tfcovid.errors import InputError
+from tfcovid.evaluation.boot_counts import boot_counts
 from tfcovid.evaluation.boot_measure import boot_measure
-from tfcovid.evaluation.boot_weights import boot_weights
 from tfcovid.evaluation.measure import measure
 from tfcovid.evaluation.predictions import Predictions
 
@@ -64,7 +64,8 @@ def _expected(one: Predictions, weights: np.ndarray) -> dict[str, float]:
 
 def test_every_figure_of_every_resample_agrees_with_scikit_learn():
     one = made(80, patients=30)
-    weights = boot_weights(one.patients, resamples=5, seed=2)
+    counts, patient = boot_counts(one.patients, resamples=5, seed=2)
+    weights = counts[:, patient]
     found = measure(one, weights)
     for row, drawn in enumerate(weights):
         expected = _expected(one, drawn)
@@ -101,7 +102,8 @@ def test_the_errors_of_m3lung_sys_by_hand():
 
 def test_blocks_of_resamples_are_the_whole(monkeypatch):
     one = made(30, patients=12)
-    whole = measure(one, boot_weights(one.patients, 20, 5))
+    counts, patient = boot_counts(one.patients, 20, 5)
+    whole = measure(one, counts[:, patient])
     monkeypatch.setattr("tfcovid.evaluation.boot_measure._BLOCK", 100)  # three rows at once
     found = boot_measure(one, 20, 5)
     for name, values in whole.items():

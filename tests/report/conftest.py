@@ -1,5 +1,6 @@
 """A diagnosis made by hand: two lungs in a body, a lesion in the patient's left lung on slices 4 to 6 of 10."""
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -66,13 +67,17 @@ def segmented(diagnosis) -> Diagnosis:
 
 @pytest.fixture(scope="session")
 def browser():
-    """Chromium, as the machine or Playwright has it."""
-    api = pytest.importorskip("playwright.sync_api", reason="pip install playwright to look at reports in a browser")
+    """Chromium, as the machine or Playwright has it; where TFCOVID_BROWSER is set its absence is a failure."""
+    absent = pytest.fail if os.environ.get("TFCOVID_BROWSER") else pytest.skip
+    try:
+        from playwright import sync_api as api
+    except ImportError:
+        absent("no playwright: pip install playwright, to look at reports in a browser")
     with api.sync_playwright() as playwright:
         there = [path for path in (playwright.chromium.executable_path, shutil.which("chromium")) if path]
         there = [path for path in there if Path(path).is_file()]
         if not there:
-            pytest.skip("no Chromium: `playwright install chromium`, or that of the system")
+            absent("no Chromium: `playwright install chromium`, or that of the system")
         opened = playwright.chromium.launch(executable_path=there[0], args=["--no-sandbox"])
         yield opened
         opened.close()

@@ -140,8 +140,8 @@ def _only(options: set[str], what: str) -> None:
 
     context = click.get_current_context()
     given = {name for name in context.params if context.get_parameter_source(name).name == "COMMANDLINE"}
-    if given - options - {"answers", "truth"}:
-        strange = sorted(given - options - {"answers", "truth"})
+    strange = sorted(given - options - {"answers", "truth"})
+    if strange:
         raise InputError(f"--{strange[0]} is not for {what}.")
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from tfcovid.evaluation.boot_weights import boot_counts
+from tfcovid.evaluation.boot_counts import boot_counts
 from tfcovid.evaluation.measure import measure
 from tfcovid.evaluation.predictions import Predictions
 
@@ -8,7 +8,7 @@ _BLOCK = 2**22  # weights held at once: slices of many scans would fill the memo
 
 
 def boot_measure(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> dict[str, np.ndarray]:
-    """Every figure of `measure` for the sample itself and for resamples of its patients, see `boot_weights`.
+    """Every figure of `measure` for the sample itself and for resamples of its patients, see `boot_counts`.
 
     Returns:
         name -> `(resamples + 1,)`, that of the sample first.

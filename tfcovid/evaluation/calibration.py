@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfcovid.evaluation.boot_weights import boot_counts
+from tfcovid.evaluation.boot_counts import boot_counts
 from tfcovid.evaluation.interval import interval
 from tfcovid.evaluation.predictions import Predictions
 

@@ -19,7 +19,7 @@ def measure(predictions: Predictions, weights: np.ndarray) -> dict[str, np.ndarr
       the label behind. Of two labels only those of the second: the first's say the same with names exchanged.
 
     Args:
-        weights: `(rows, cases)`, not negative, such as `boot_weights` gives.
+        weights: `(rows, cases)`, not negative, such as how often each case was drawn, see `boot_counts`.
 
     Returns:
         name -> `(rows,)`, NaN where it is not defined. fdpe only with three labels or more.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfcovid.errors import InputError
-from tfcovid.evaluation.boot_weights import boot_counts
+from tfcovid.evaluation.boot_counts import boot_counts
 from tfcovid.evaluation.figure import Figure
 from tfcovid.evaluation.interval import interval
 from tfcovid.evaluation.predictions import Predictions

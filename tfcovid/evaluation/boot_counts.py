@@ -21,13 +21,3 @@ def boot_counts(patients: Sequence[str], resamples: int = 1000, seed: int = 0) -
     drawn += np.arange(resamples)[:, None] * people
     counts = np.bincount(drawn.ravel(), minlength=resamples * people).reshape(resamples, people)
     return np.concatenate([np.ones((1, people)), counts]), np.array([number[name] for name in patients])
-
-
-def boot_weights(patients: Sequence[str], resamples: int = 1000, seed: int = 0) -> np.ndarray:
-    """How often each case counts, see `boot_counts`: all cases of a patient go with them.
-
-    Returns:
-        `(resamples + 1, cases)` whole numbers; the first row is ones.
-    """
-    counts, patient = boot_counts(patients, resamples, seed)
-    return counts[:, patient]

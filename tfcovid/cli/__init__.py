@@ -25,6 +25,8 @@ _COMMANDS = {
     "predict": "Diagnose a scan, or a folder of scans, with a bundle.",
     "segment": "Outline lungs and infection of a scan with a bundle, helped by clicks.",
     "explain": "Show where in a scan a bundle sees what it calls.",
+    "export": "Write a bundle for TF Serving, edge devices, ONNX or OpenVINO, verified.",
+    "client": "Have a scan diagnosed by a TF Serving that serves an export.",
     "runs": "List bundles and unfinished runs, or compare some.",
     "devices": "Say what training will run on, and check it.",
     "weights": "List pretrained weights, and convert PyTorch checkpoints.",

@@ -39,8 +39,9 @@ class PrototypeLesionMap(keras.layers.Layer):
         pooled = ops.mean(features, axis=(1, 2))
         lesion = ops.softmax(ops.matmul(pooled, ops.transpose(prototypes)) + bias)
         nearness = self._nearness(features, prototypes)
-        called = ops.one_hot(ops.argmax(lesion, axis=-1), 2)[:, None, None, :]
-        attention = ops.sum(nearness * called, axis=-1, keepdims=True)
+        # Not by argmax, whose bit casts on TensorFlow OpenVINO cannot read.
+        sick = (lesion[:, 1] > lesion[:, 0])[:, None, None, None]
+        attention = ops.where(sick, nearness[..., 1:], nearness[..., :1])
         low = ops.min(attention, axis=(1, 2), keepdims=True)
         high = ops.max(attention, axis=(1, 2), keepdims=True)
         attention = (attention - low) / ops.maximum(high - low, 1e-6)

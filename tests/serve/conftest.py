@@ -8,6 +8,7 @@ from tests.serve.rest_double import rest_double
 from tests.serve.served_double import Served
 from tests.serve.tiny_model import TinyModel
 from tfcovid.scans import Scan
+from tfcovid.serve import ServedModel, ask_scan
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +47,10 @@ def without_waiting(monkeypatch):
     waits = []
     monkeypatch.setattr("tfcovid.serve.patiently.sleep", waits.append)
     return waits
+
+
+@pytest.fixture
+def asked(url, chest):
+    """Has a scan, by itself `chest`, read by `served`."""
+    model = ServedModel(url, "tiny")
+    return lambda scan=chest, *words, **named: ask_scan(model, scan, *words, **named)

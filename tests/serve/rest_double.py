@@ -148,11 +148,11 @@ class _Handler(BaseHTTPRequestHandler):
         return _json_of(self.served.predict(request).outputs, form)
 
     def _reply(self, what) -> None:
+        status, content = 200, self.content
         try:
-            status, content = 200, json.dumps(what()).encode()
+            content = json.dumps(what()).encode() if content is None else content
         except Refusal as refusal:
             status, content = _CODES[refusal.code], json.dumps({"error": refusal.words}).encode()
-        content = content if self.content is None else self.content
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))

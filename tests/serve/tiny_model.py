@@ -49,7 +49,7 @@ class TinyModel(tf.Module):
         return {name: found[name] for name in ("slice_probabilities", "lesion_probabilities", "lesion_map")}
 
     def _images(self, images):
-        grey = tf.map_fn(lambda one: tf.io.decode_image(one, 1, expand_animations=False)[..., 0], images, tf.uint8)
+        grey = tf.map_fn(_grey, images, fn_output_signature=tf.uint8)
         return self._slices(tf.cast(grey, tf.int16) - 100)
 
     def _embed(self, hu):
@@ -60,3 +60,7 @@ class TinyModel(tf.Module):
 
     def _clicked(self, hu, clicks):
         return {"sum": tf.cast(tf.reduce_sum(hu), tf.float32) + tf.reduce_sum(clicks)}
+
+
+def _grey(image):
+    return tf.io.decode_image(image, 1, expand_animations=False)[..., 0]

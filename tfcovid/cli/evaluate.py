@@ -2,6 +2,8 @@ from pathlib import Path
 
 import click
 
+from tfcovid.cli.runtime_option import runtime_option
+
 
 @click.command()
 @click.argument("answers", metavar="BUNDLE|PREDICTIONS", type=click.Path(path_type=Path))
@@ -52,6 +54,7 @@ import click
     "--figures", type=click.Path(path_type=Path), help="Of a segmenter: contours of each scan, to this folder."
 )
 @click.option("--allow", multiple=True, metavar="FINDING", help="Read scans in spite of this finding. Repeatable.")
+@runtime_option
 @click.option("--overwrite", is_flag=True, help="Replace an evaluation that is there.")
 def evaluate(
     answers, truth, output, split, level, sensitivity, positive, validation, resamples, labels, clicks, figures, **shown
@@ -90,14 +93,13 @@ def evaluate(
         return
     if truth is None or (not answers.exists() and answers.suffix == ".csv"):
         raise InputError(f"no such file, or a bundle without a MANIFEST to evaluate it on. Received: {answers}")
-    from tfcovid.cli.quiet_tensorflow import quiet_tensorflow
+    from tfcovid.cli.ready_runtime import ready_runtime
     from tfcovid.data import read_manifest
 
     # As in training, scans without a split train.
     entries = [entry for entry in read_manifest(truth) if split in ("all", entry.split or "train")]
     if not entries:
         raise InputError(f"{truth}: no scan in split {split}.")
-    quiet_tensorflow()
     from tfcovid.inference import find_bundle
     from tfcovid.inference.load import is_segmenter
 
@@ -106,7 +108,8 @@ def evaluate(
         from tfcovid.cli.evaluate_masks import evaluate_masks
 
         _only(_OF_MASKS, "a segmenter")
-        evaluate_masks(bundle, entries, output, clicks, figures, shown["allow"])
+        ready_runtime(bundle, shown["runtime"])
+        evaluate_masks(bundle, entries, output, clicks, figures, shown["allow"], shown["runtime"])
         return
     from tfcovid.cli.evaluate_system import evaluate_system
 
@@ -115,6 +118,7 @@ def evaluate(
     )
     if level == "slice" and validation:
         raise InputError("--validation: thresholds are for scans and patients, not for slices.")
+    ready_runtime(bundle, shown["runtime"])
     evaluate_system(bundle, entries, output, split, validation, how, shown)
 
 
@@ -130,8 +134,8 @@ _OF_TABLES = {
     "names",
     "overwrite",
 }
-_OF_MASKS = {"split", "output", "clicks", "figures", "allow"}
-_OF_SYSTEMS = _OF_TABLES - {"labels"} | {"reports", "allow"}
+_OF_MASKS = {"split", "output", "clicks", "figures", "allow", "runtime"}
+_OF_SYSTEMS = _OF_TABLES - {"labels"} | {"reports", "allow", "runtime"}
 
 
 def _only(options: set[str], what: str) -> None:

@@ -1,10 +1,11 @@
 import click
 
 
-def evaluate_masks(bundle, entries, output, clicks, figures, allow) -> None:
+def evaluate_masks(bundle, entries, output, clicks, figures, allow, runtime) -> None:
     """What `tfcovid evaluate` does with a segmenter."""
     import numpy as np
 
+    from tfcovid.cli.say_runtime import say_runtime
     from tfcovid.errors import InputError
     from tfcovid.evaluation.click_figure import draw_click_curve
     from tfcovid.evaluation.mask_tables import MaskRow, mask_table, write_mask_rows
@@ -19,7 +20,8 @@ def evaluate_masks(bundle, entries, output, clicks, figures, allow) -> None:
         if output.is_dir():
             raise InputError(f"--output of a segmenter is a CSV table. Received: {output}, which is a folder")
         output.parent.mkdir(parents=True, exist_ok=True)
-    segmenter = load_segmenter(bundle)
+    segmenter = load_segmenter(bundle, runtime)
+    say_runtime(segmenter)
     segmenter.finder = None  # lungs that it does not outline are not compared
     rows, curves, failed = [], [], 0
     each = score_masks(segmenter, entries, allow, counts)

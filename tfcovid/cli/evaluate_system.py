@@ -7,6 +7,7 @@ def evaluate_system(bundle, entries, output, split, validation, how, shown) -> N
     """What `tfcovid evaluate` does with the bundle of a system."""
     from tempfile import TemporaryDirectory
 
+    from tfcovid.cli.say_runtime import say_runtime
     from tfcovid.evaluation.read_cases import read_cases
     from tfcovid.inference import load
     from tfcovid.inference.evaluate_system import clear_work, evaluate_system, predictions_of, referred
@@ -14,7 +15,8 @@ def evaluate_system(bundle, entries, output, split, validation, how, shown) -> N
     from tfcovid.progress import with_progress
     from tfcovid.report.write_evaluation import KNOWN
 
-    system = load(bundle)
+    system = load(bundle, shown["runtime"])
+    say_runtime(system)
     labels = system.config.labels
     _check(system, bundle, entries, split, how["level"])
     if output:
@@ -44,7 +46,7 @@ def evaluate_system(bundle, entries, output, split, validation, how, shown) -> N
             how | {"decide": system.config.decide},
             {
                 "title": f"Evaluation of {system.facts['name']}",
-                "facts": {"bundle": system.facts, "split": split, **referred(cases)},
+                "facts": {"bundle": system.facts, "runtime": system.runtime, "split": split, **referred(cases)},
                 "unreadable": unreadable,
                 "cases": {case.row["scan"]: work / case.report for case in cases if case.report},
                 "slices": slices,

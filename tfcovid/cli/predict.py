@@ -2,6 +2,8 @@ from pathlib import Path
 
 import click
 
+from tfcovid.cli.runtime_option import runtime_option
+
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
@@ -10,9 +12,10 @@ import click
 @click.option("--series", metavar="UID", help="Read this DICOM series; ? lists them. Default: axial, most slices.")
 @click.option("--allow", multiple=True, metavar="FINDING", help="Read scans in spite of this finding. Repeatable.")
 @click.option("--with-identity", is_flag=True, help="Say in report.html who the patient is. For one scan.")
+@runtime_option
 @click.option("--overwrite", is_flag=True, help="Replace results that are there.")
 @click.option("--dry-run", is_flag=True, help="List the scans that would be diagnosed.")
-def predict(bundle, scan, output, series, allow, with_identity, overwrite, dry_run):
+def predict(bundle, scan, output, series, allow, with_identity, runtime, overwrite, dry_run):
     """Diagnose SCAN with BUNDLE. Research use only.
 
     BUNDLE is a folder written by `tfcovid train`, or the name of a bundle that ships with tfcovid: covid_ct, for single
@@ -26,17 +29,20 @@ def predict(bundle, scan, output, series, allow, with_identity, overwrite, dry_r
     A folder of many scans works too: each gets a folder in OUT, of the same path as the scan; predictions.csv lists
     them all, scans that cannot be read are reported and left out (exit code 1), and scans already there are kept.
 
+    BUNDLE may also be one that `tfcovid export --to openvino` wrote, which needs no TensorFlow. The runtimes openvino
+    and litert compile any other BUNDLE at the first time, and keep that in ~/.cache/tfcovid or $TFCOVID_CACHE.
+
     \b
     tfcovid predict bundle CT_FOLDER -o out
     """
-    from tfcovid.cli.quiet_tensorflow import quiet_tensorflow
+    from tfcovid.cli.ready_runtime import ready_runtime
+    from tfcovid.cli.say_runtime import say_runtime
     from tfcovid.errors import InputError
     from tfcovid.scans.finding import check_names
 
     check_names(allow)
     if not scan.exists():
         raise InputError(f"no such scan: {scan}")
-    quiet_tensorflow()
     from tfcovid.inference import load, predict_folder, scans_to_predict
     from tfcovid.inference.diagnosis import DIAGNOSIS_FILES
     from tfcovid.into_place import check_folder
@@ -51,12 +57,15 @@ def predict(bundle, scan, output, series, allow, with_identity, overwrite, dry_r
         if output.is_dir() and not overwrite and any(output.iterdir()):
             raise InputError(f"{output} is not empty; choose another folder or pass --overwrite.")
         check_folder(output, DIAGNOSIS_FILES, overwrite)
-        _one(load(bundle), scans[0], output, series, allow, with_identity, overwrite)
+        ready_runtime(bundle, runtime)
+        _one(bundle, runtime, scans[0], output, series, allow, with_identity, overwrite)
         return
     if series or with_identity:
         raise InputError(f"--series and --with-identity are for one scan; there are {len(scans)} in {scan}.")
-    failed = 0
-    for number, outcome in enumerate(predict_folder(load(bundle), scan, output, allow, overwrite), 1):
+    ready_runtime(bundle, runtime)
+    system, failed = load(bundle, runtime), 0
+    say_runtime(system)
+    for number, outcome in enumerate(predict_folder(system, scan, output, allow, overwrite), 1):
         if outcome.summary:
             refer = "; ".join(outcome.summary["uncertainty"]["reasons"])
             refer = f", refer to a radiologist: {refer}" if refer else ""
@@ -73,15 +82,22 @@ def predict(bundle, scan, output, series, allow, with_identity, overwrite, dry_r
         raise SystemExit(1)
 
 
-def _one(system, path: Path, output: Path, series, allow, with_identity, overwrite) -> None:
+def _one(bundle, runtime, path: Path, output: Path, series, allow, with_identity, overwrite) -> None:
+    from concurrent.futures import ThreadPoolExecutor
     from time import perf_counter
 
+    from tfcovid.cli.say_runtime import say_runtime
+    from tfcovid.inference import load
     from tfcovid.report.rounded import rounded
     from tfcovid.scans import read_scan
 
     started = perf_counter()
-    scan = read_scan(path, series=series, allow=allow, identity=with_identity, progress=True)
-    read = perf_counter() - started
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(load, bundle, runtime)
+        scan = read_scan(path, series=series, allow=allow, identity=with_identity, progress=True)
+        read = perf_counter() - started
+        system = loading.result()
+    say_runtime(system)
     for finding in scan.findings:
         click.echo(f"  {finding}", err=True)
     if with_identity and not scan.identity:

@@ -2,6 +2,8 @@ from pathlib import Path
 
 import click
 
+from tfcovid.cli.runtime_option import runtime_option
+
 
 class _Triple(click.ParamType):
     """Three numbers with commas between."""
@@ -35,6 +37,7 @@ _VOXEL, _MM = _Triple("k,j,i"), _Triple("x,y,z")
 @click.option("--points", multiple=True, metavar="FILE", type=click.Path(path_type=Path), help="Clicks in a JSON file.")
 @click.option("--series", metavar="UID", help="Read this DICOM series; ? lists them. Default: axial, most slices.")
 @click.option("--allow", multiple=True, metavar="FINDING", help="Read scans in spite of this finding. Repeatable.")
+@runtime_option
 @click.option("--overwrite", is_flag=True, help="Replace results that are there.")
 @click.option("--dry-run", is_flag=True, help="List the scans, and where each click lies; write nothing.")
 def segment(
@@ -48,6 +51,7 @@ def segment(
     points,
     series,
     allow,
+    runtime,
     overwrite,
     dry_run,
 ):
@@ -68,21 +72,21 @@ def segment(
 
     A folder of many scans works too, without clicks: each gets a folder in OUT, of the same path as the scan;
     segmentations.csv lists them all, scans that cannot be read are reported and left out (exit code 1), and scans
-    already there are kept.
+    already there are kept. What --runtime says is in `tfcovid predict --help`.
 
     \b
     tfcovid segment bundle CT_FOLDER -o out
     tfcovid segment bundle scan.nii.gz -o out --positive 40,210,160 --negative 40,230,120
     tfcovid segment bundle CT_FOLDER -o out --points lesion.mrk.json
     """
-    from tfcovid.cli.quiet_tensorflow import quiet_tensorflow
+    from tfcovid.cli.ready_runtime import ready_runtime
+    from tfcovid.cli.say_runtime import say_runtime
     from tfcovid.errors import InputError
     from tfcovid.scans.finding import check_names
 
     check_names(allow)
     if not scan.exists():
         raise InputError(f"no such scan: {scan}")
-    quiet_tensorflow()
     from tfcovid.inference import load_segmenter, scans_to_predict
 
     if output.exists() and not output.is_dir():
@@ -100,11 +104,14 @@ def segment(
             _list_clicks(*_read(scans[0], series, allow, given, points)[:2])
         return
     if len(scans) > 1:
-        _many(load_segmenter(bundle), scan, len(scans), output, allow, overwrite)
+        ready_runtime(bundle, runtime)
+        _many(load_segmenter(bundle, runtime), scan, len(scans), output, allow, overwrite)
         return
     if output.is_dir() and not overwrite and any(output.iterdir()):
         raise InputError(f"{output} is not empty; choose another folder or pass --overwrite.")
-    segmenter = load_segmenter(bundle)
+    ready_runtime(bundle, runtime)
+    segmenter = load_segmenter(bundle, runtime)
+    say_runtime(segmenter)
     image, clicks, seconds = _read(scans[0], series, allow, given, points)
     segmentation = segmenter.segment(image, clicks=clicks if clicked else None, progress=True)
     segmentation.timings["read"] = seconds
@@ -155,8 +162,10 @@ def _figure(value: float | None, unit: str) -> str:
 
 
 def _many(segmenter, folder: Path, count: int, output: Path, allow, overwrite) -> None:
+    from tfcovid.cli.say_runtime import say_runtime
     from tfcovid.inference import segment_folder
 
+    say_runtime(segmenter)
     failed = 0
     for number, outcome in enumerate(segment_folder(segmenter, folder, output, allow, overwrite), 1):
         if outcome.summary:

@@ -4,7 +4,6 @@ from tfcovid.explain.feature_maps import feature_map, feature_maps
 from tfcovid.explain.feature_sheet import feature_sheet
 from tfcovid.explain.grad_cam import grad_cam
 from tfcovid.explain.heat_sheet import heat_sheet
-from tfcovid.explain.suspicious_share import suspicious_share
 from tfcovid.explain.with_map import with_map
 
 __all__ = [
@@ -13,6 +12,5 @@ __all__ = [
     "feature_sheet",
     "grad_cam",
     "heat_sheet",
-    "suspicious_share",
     "with_map",
 ]

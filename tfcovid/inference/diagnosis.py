@@ -11,8 +11,8 @@ import numpy as np
 
 from tfcovid.config import Config
 from tfcovid.data.network_slices import NetworkSlices, scan_hu
-from tfcovid.explain.suspicious_share import suspicious_share
 from tfcovid.inference.segmentation import Segmentation, scan_facts
+from tfcovid.inference.suspicious_share import suspicious_share
 from tfcovid.inference.uncertainty import uncertainty
 from tfcovid.into_place import folder_into_place
 from tfcovid.notice import RESEARCH_USE
@@ -54,6 +54,7 @@ class Diagnosis:
         by_member: name of each member of an ensemble -> its probabilities; empty for a single system.
         segmentation: of a scan that was called what the config's `then` names; None where none was to follow.
         not_segmented: why the segmentation that was to follow is missing.
+        runtime: what ran the networks: "name", "version", "precision" and, where there is something to say, "note".
     """
 
     scan: Scan
@@ -75,6 +76,7 @@ class Diagnosis:
     by_member: dict[str, list[float]] = field(default_factory=dict)
     segmentation: Segmentation | None = None
     not_segmented: str | None = None
+    runtime: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{label} {value:.3f}" for label, value in self.probabilities.items())
@@ -207,6 +209,7 @@ class Diagnosis:
             **({"not_segmented": self.not_segmented} if self.not_segmented else {}),
             "bundle": self.bundle,
             "settings": self.settings,
+            **({"runtime": self.runtime} if self.runtime else {}),
             "versions": versions(),
             "timings_s": {name: round(seconds, 3) for name, seconds in self.timings.items()},
         }

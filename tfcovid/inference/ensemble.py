@@ -18,6 +18,8 @@ from tfcovid.inference.system import System
 from tfcovid.scans import Scan
 from tfcovid.versions import versions
 
+_PRECISIONS = "int8", "bfloat16", "float16", "float32"  # lowest first
+
 
 @dataclass
 class Ensemble:
@@ -30,6 +32,12 @@ class Ensemble:
     members: dict[str, System]
     facts: dict[str, Any]
     card: str = ""
+
+    @property
+    def runtime(self) -> dict[str, str]:
+        """Of its members: what runs their networks, in the lowest precision that any of them has."""
+        found = [member.runtime for member in self.members.values()]
+        return min(found, key=lambda one: _PRECISIONS.index(one["precision"]))
 
     def predict(self, scan: Scan, progress: bool = False) -> Diagnosis:
         """Diagnoses a scan and, where it is called what `then` names, outlines its infection; see `System.predict`."""
@@ -76,6 +84,7 @@ class Ensemble:
             sources={"windows": len(by_window), "draws": first.sources["draws"], "members": len(found)},
             unlike_training=_of_any([one.unlike_training for one in found]),
             card=self.card,
+            runtime=self.runtime,
             finds_lesions=all(one.finds_lesions for one in found),
             timings={name: sum(one.timings[name] for one in found) for name in first.timings},
         )

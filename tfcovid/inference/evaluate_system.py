@@ -107,8 +107,15 @@ def referred(cases: Sequence[Case]) -> dict[str, Any]:
 
 
 def _key(system: System | Ensemble, entry: Entry, allow: Sequence[str], reports: str) -> str:
-    """Changes with the bundle, the options, and what the manifest says of a scan."""
-    facts = [system.facts, system.config.refer_below, {k: str(v) for k, v in asdict(entry).items()}, sorted(allow)]
+    """Changes with the bundle, what runs it, the options, and what the manifest says of a scan."""
+    facts = [
+        system.facts,
+        system.runtime["name"],
+        system.runtime["precision"],
+        system.config.refer_below,
+        {k: str(v) for k, v in asdict(entry).items()},
+        sorted(allow),
+    ]
     return hashlib.sha256(json.dumps([*facts, reports], sort_keys=True).encode()).hexdigest()[:32]
 
 

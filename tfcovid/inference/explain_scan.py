@@ -5,23 +5,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import fill
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from tfcovid.data.network_slices import network_slices
 from tfcovid.errors import InputError
-from tfcovid.explain import feature_maps, feature_sheet, grad_cam, heat_sheet
 from tfcovid.inference.diagnosis import Diagnosis, per_cent
 from tfcovid.inference.ensemble import Ensemble
 from tfcovid.inference.segmentation import scan_facts
 from tfcovid.inference.system import System
 from tfcovid.into_place import folder_into_place
-from tfcovid.layers.evidence_map import SCALE
 from tfcovid.preprocess import window
 from tfcovid.report.side_marks import side_marks
 from tfcovid.scans import Scan, write_nifti
 from tfcovid.versions import versions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _SHOWN = 12  # slices of the sheet
 _BATCH = 8  # slices
@@ -49,7 +50,7 @@ class Explanation:
     share: dict[str, float | None]
     lungs_by: str
     shown: list[int]
-    sheets: dict[str, Figure] = field(default_factory=dict)
+    sheets: "dict[str, Figure]" = field(default_factory=dict)
 
     @property
     def map_of(self) -> str:
@@ -71,8 +72,10 @@ class Explanation:
         known = ("explanation.json", "heat_map.nii.gz", "heat_map.png", "features")
         return folder_into_place(folder, self._write, known, overwrite)
 
-    def sheet(self) -> Figure:
+    def sheet(self) -> "Figure":
         """The shown slices, head to feet, with the map beneath each."""
+        from tfcovid.explain import heat_sheet
+
         scan, settings = self.diagnosis.scan, self.diagnosis.settings["window"]
         shown = self.shown[::-1]
         pixels = scan.voxels[shown]
@@ -130,10 +133,18 @@ def explain_scan(
         layers: of the first member's slice network, to show the feature maps of.
 
     Raises:
-        InputError: an unknown label, layer or slice, or pixels that the system cannot read.
+        InputError: an unknown label, layer or slice, pixels that the system cannot read, or a system that runs on
+            something else than Keras.
     """
     member = next(iter(system.members.values())) if isinstance(system, Ensemble) else system
     config, network = member.config, member.slice_network
+    if network is None:
+        raise InputError(
+            "maps and gradients are those of the Keras networks: give the bundle that `tfcovid train` wrote, on the "
+            f"runtime keras. Received: {config.name} on {member.runtime['name']}"
+        )
+    from tfcovid.explain import feature_maps, feature_sheet
+
     known = feature_maps(network) if layers else ()
     for layer in layers:
         if layer not in known:
@@ -183,6 +194,9 @@ def _seen(member: System, hu: np.ndarray) -> np.ndarray:
 
 
 def _grad_cam(member: System, hu: np.ndarray, label: int | None) -> np.ndarray:
+    from tfcovid.explain import grad_cam
+    from tfcovid.layers.evidence_map import SCALE
+
     maps = []
     for seen in _seen(member, hu):
         found = np.concatenate([_disease(member, seen[at : at + _BATCH]) for at in range(0, len(seen), _BATCH)])

@@ -5,28 +5,34 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from tfcovid.config import Config, Segmenter, load_config
 from tfcovid.config.segmenter import LEFT, LUNG
 from tfcovid.errors import InputError
 from tfcovid.inference.bundles import find_bundle, shipped_bundles
 from tfcovid.inference.ensemble import Ensemble
+from tfcovid.inference.runtime.cached import cached, forget, is_cached
+from tfcovid.inference.runtime.choose_runtime import RUNTIMES, choose_runtime
+from tfcovid.inference.runtime.compiled import COMPILED, LUNGS, MEMBERS, THEN, read_compiled
 from tfcovid.inference.segmentation_system import SegmentationSystem
 from tfcovid.inference.system import System
 
-# Folders of a bundle that hold the bundle of a segmenter each.
-LUNGS, THEN = "lungs", "then"
 
-
-def load(bundle: str | Path) -> System | Ensemble:
+def load(bundle: str | Path, runtime: str | None = None) -> System | Ensemble:
     """Loads a trained system or an ensemble, from its folder or by the name of a bundle that ships with tfcovid.
 
+    Args:
+        runtime: what runs the networks. None is "keras", or for a bundle that `tfcovid export` compiled what it was
+            compiled for. "openvino" and "litert" run on the processor, without TensorFlow: the bundle is compiled for
+            them at the first time and kept in `$TFCOVID_CACHE`, by default `~/.cache/tfcovid`. "auto" is OpenVINO
+            where it is installed, can run the bundle and there is no GPU, and otherwise Keras. What runs and why is
+            in `runtime` of the system and in its results.
+
     Raises:
-        InputError: not a bundle, an incomplete one, one of a later format, or that of a segmenter.
+        InputError: not a bundle, an incomplete one, one of a later format, or that of a segmenter; a runtime that is
+            unknown, not installed, or cannot run the bundle.
     """
     folder = find_bundle(bundle)
-    loaded = _load(folder)
+    loaded = _on(folder, runtime)
     if isinstance(loaded, SegmentationSystem):
         raise InputError(
             f"{bundle} outlines {', '.join(loaded.config.labels[1:])} and makes no diagnosis: "
@@ -35,17 +41,20 @@ def load(bundle: str | Path) -> System | Ensemble:
     return loaded
 
 
-def load_segmenter(bundle: str | Path) -> SegmentationSystem:
+def load_segmenter(bundle: str | Path, runtime: str | None = None) -> SegmentationSystem:
     """Loads a segmenter, from its own bundle or from that of a system that goes on to segment.
 
     Where it does not outline lungs itself, the shipped bundle `lungs` does, so that its results say in which lung
     the infection lies and what share of it is involved.
 
+    Args:
+        runtime: as in `load`.
+
     Raises:
         InputError: as `load`, or a system without a segmenter.
     """
     folder = find_bundle(bundle)
-    loaded = _load(folder)
+    loaded = _on(folder, runtime)
     if isinstance(loaded, Ensemble):
         loaded = next(iter(loaded.members.values()))
     if isinstance(loaded, System):
@@ -55,7 +64,7 @@ def load_segmenter(bundle: str | Path) -> SegmentationSystem:
                 "from a config with `task: segment`, or with a section `then`."
             )
         return loaded.then
-    return _with_finder(loaded)
+    return loaded
 
 
 def lung_finder(config: Config, parts: Mapping[str, Path] | None = None) -> SegmentationSystem | None:
@@ -84,7 +93,81 @@ def lung_finder(config: Config, parts: Mapping[str, Path] | None = None) -> Segm
 
 def is_segmenter(bundle: Path) -> bool:
     """Whether a bundle is that of a segmenter alone."""
-    return (bundle / "segment.keras").is_file()
+    return any((bundle / f"segment{suffix}").is_file() for suffix in (".keras", ".xml", ".tflite"))
+
+
+def needs_keras(bundle: str | Path, runtime: str | None = None) -> bool:
+    """Whether `load` and `load_segmenter` would import Keras, to run the bundle or to compile it.
+
+    Raises:
+        InputError: not a bundle, or a runtime that is unknown or not installed.
+    """
+    folder = find_bundle(bundle)
+    if is_compiled(folder):
+        return False
+    chosen = choose_runtime(runtime or "keras")
+    return chosen == "keras" or not is_cached(folder, chosen)
+
+
+def is_compiled(bundle: Path) -> bool:
+    """Whether a bundle is one that `tfcovid export` compiled for a runtime."""
+    return any((place / COMPILED).is_file() for place in (bundle, *(bundle / MEMBERS).glob("*")))
+
+
+def _on(folder: Path, wanted: str | None) -> System | Ensemble | SegmentationSystem:
+    if is_compiled(folder):
+        return _as_compiled(folder, wanted)
+    runtime = choose_runtime(wanted or "keras")
+    if runtime == "keras":
+        return _load(folder)
+    try:
+        return _from_cache(folder, runtime)
+    except InputError as error:
+        if wanted != "auto":
+            raise
+        loaded = _load(folder)
+        _say(loaded, str(error))
+        return loaded
+
+
+def _as_compiled(folder: Path, wanted: str | None) -> System | Ensemble | SegmentationSystem:
+    loaded = _load(folder)
+    first = next(iter(loaded.members.values())) if isinstance(loaded, Ensemble) else loaded
+    held = first.runtime["name"]
+    if wanted not in (None, "auto", held):
+        known = "" if wanted in RUNTIMES else f" There are {', '.join(RUNTIMES)}."
+        raise InputError(
+            f"{folder} was compiled for {held} and holds nothing else: give the bundle that `tfcovid train` wrote, or "
+            f"another runtime.{known} Received: {wanted}"
+        )
+    return loaded
+
+
+def _from_cache(folder: Path, runtime: str) -> System | Ensemble | SegmentationSystem:
+    def compile_into(place: Path) -> None:
+        from tfcovid.inference.runtime.check_compiled import check_compiled
+        from tfcovid.inference.runtime.compile_bundle import compile_bundle
+
+        system = _load(folder)
+        compile_bundle(system, place, runtime)
+        check_compiled(system, place)
+
+    place, note = cached(folder, runtime, compile_into)
+    try:
+        loaded = _load(place)
+    except InputError:
+        forget(folder, runtime)
+        place, note = cached(folder, runtime, compile_into)
+        loaded, note = _load(place), f"what the cache held was damaged and has been made again. {note}".strip()
+    _say(loaded, note)
+    return loaded
+
+
+def _say(loaded: System | Ensemble | SegmentationSystem, note: str) -> None:
+    for one in loaded.members.values() if isinstance(loaded, Ensemble) else [loaded]:
+        for part in filter(None, (one, getattr(one, "then", None))):
+            notes = [text for text in (note, part.runtime.get("note")) if text]
+            part.runtime |= {"note": "; ".join(notes)} if notes else {}
 
 
 def _load(bundle: Path) -> System | Ensemble | SegmentationSystem:
@@ -98,10 +181,9 @@ def _load(bundle: Path) -> System | Ensemble | SegmentationSystem:
             raise InputError(f"{bundle}: incomplete or damaged bundle: no config.yaml; copy or train it again.")
         config = load_config(config_file)
         if isinstance(config, Segmenter):
-            network = keras.saving.load_model(bundle / "segment.keras", compile=False)
-            return SegmentationSystem(config, network, facts)
+            return _segmenter(bundle, config, facts)
         if "members" in facts:
-            members = {name: _load(bundle / "members" / name) for name in facts["members"]}
+            members = {name: _load(bundle / MEMBERS / name) for name in facts["members"]}
             return Ensemble(config, members, facts, _card(bundle))
         return _system(bundle, config, facts)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
@@ -110,30 +192,47 @@ def _load(bundle: Path) -> System | Ensemble | SegmentationSystem:
         raise InputError(f"{bundle}: incomplete or damaged bundle: {error}; copy or train it again.") from error
 
 
+def _segmenter(bundle: Path, config: Segmenter, facts: dict[str, Any]) -> SegmentationSystem:
+    """With what finds the lungs, where it does not outline them."""
+    card = _card(bundle)
+    if (bundle / COMPILED).is_file():
+        finder = _load(bundle / LUNGS) if (bundle / LUNGS).is_dir() else None
+        return SegmentationSystem(config, None, facts, finder, card=card, compiled=read_compiled(bundle))
+    found = SegmentationSystem(config, _keras(bundle / "segment.keras"), facts, card=card)
+    if not set(config.labels) & {LUNG, LEFT} and LUNGS in shipped_bundles():
+        found.finder = _shipped_lungs()
+    return found
+
+
 def _system(bundle: Path, config: Config, facts: dict[str, Any]) -> System:
-    slice_network = keras.saving.load_model(bundle / "slice.keras", compile=False)
-    patient_file = bundle / "patient.keras"
-    patient = keras.saving.load_model(patient_file, compile=False) if config.trains_patients else None
+    finder = lung_finder(config, {LUNGS: bundle / LUNGS})
+    then = _load(bundle / THEN) if config.then else None
+    if then is not None and finder is not None and not set(then.config.labels) & {LUNG, LEFT}:
+        then.finder = finder
+    if (bundle / COMPILED).is_file():
+        return System(config, None, None, facts, finder, then, _card(bundle), read_compiled(bundle))
+    slice_network = _keras(bundle / "slice.keras")
+    patient = _keras(bundle / "patient.keras") if config.trains_patients else None
     classes = slice_network.output["disease"].shape[-1]
     if classes != len(config.labels):
         raise InputError(
             f"{bundle}: damaged bundle: {len(config.labels)} labels in config.yaml for a network of {classes} classes; "
             "copy or train it again."
         )
-    finder = lung_finder(config, {LUNGS: bundle / LUNGS})
-    then = _with_finder(_load(bundle / THEN), finder) if config.then else None
     return System(config, slice_network, patient, facts, finder, then, _card(bundle))
+
+
+def _keras(file: Path):
+    import keras
+
+    import tfcovid.layers  # noqa: F401, whose classes are in the files
+
+    return keras.saving.load_model(file, compile=False)
 
 
 def _card(bundle: Path) -> str:
     card = bundle / "card.md"
     return card.read_text(encoding="utf-8") if card.is_file() else ""
-
-
-def _with_finder(segmenter: SegmentationSystem, finder: SegmentationSystem | None = None) -> SegmentationSystem:
-    if not set(segmenter.config.labels) & {LUNG, LEFT}:
-        segmenter.finder = finder or (_shipped_lungs() if LUNGS in shipped_bundles() else None)
-    return segmenter
 
 
 @lru_cache(maxsize=1)

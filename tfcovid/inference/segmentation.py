@@ -2,7 +2,7 @@
 
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ class Segmentation:
         clicks: that were answered.
         timings: seconds by step.
         lungs_by: name and hash of what outlined the lungs, where that was another segmenter.
+        runtime: what ran the network: "name", "version", "precision" and, where there is something to say, "note".
     """
 
     scan: Scan
@@ -44,6 +45,7 @@ class Segmentation:
     bundle: dict[str, Any]
     timings: dict[str, float]
     lungs_by: dict[str, str] | None = None
+    runtime: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         outlined = [name for name in MASK_LABELS[1:] if (self.masks == MASK_LABELS.index(name)).any()]
@@ -105,6 +107,7 @@ class Segmentation:
             "bundle": self.bundle,
             "lungs_by": self.lungs_by,
             "settings": self.settings,
+            **({"runtime": self.runtime} if self.runtime else {}),
             "versions": versions(),
             "timings_s": {name: round(seconds, 3) for name, seconds in self.timings.items()},
         }

@@ -5,14 +5,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from threading import Lock
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
-import keras
 import numpy as np
-from keras import layers
 
 from tfcovid.config import Segmenter
 from tfcovid.config.segmenter import INFECTION, LEFT, LUNG, RIGHT
@@ -20,15 +17,17 @@ from tfcovid.data.network_slices import scan_hu
 from tfcovid.data.prepare_volumes import require_spacing
 from tfcovid.errors import InputError
 from tfcovid.inference.clicks import Clicks
+from tfcovid.inference.runtime.compiled import Compiled
+from tfcovid.inference.runtime.network import Network
 from tfcovid.inference.segmentation import Segmentation
 from tfcovid.inference.sliding_window import sliding_window
-from tfcovid.layers import ClickGuidance, RandomWindowLevel
-from tfcovid.networks import fold, weights_hash
 from tfcovid.preprocess import crop_resize, interpolated, largest_components, resample, split_lungs
 from tfcovid.progress import with_progress
 from tfcovid.scans import Scan
 
-_BATCH = 8  # slices
+if TYPE_CHECKING:
+    import keras
+
 _BODY_HU = -500  # nothing above it is air
 _CLICKS = 8  # places for clicks come in multiples of these, so that the graph is traced anew only behind them
 
@@ -38,27 +37,54 @@ class SegmentationSystem:
     """What the bundle of a segmenter holds, ready to outline lungs or lesions.
 
     Attributes:
-        network: from slices or volumes in [0, 1] to probabilities, see `tfcovid.networks`.
+        network: from slices or volumes in [0, 1] to probabilities, see `tfcovid.networks`; None where `compiled`
+            takes its place.
         finder: finds the lungs, where the labels of this one have none.
         windows: of a scan that the network sees at a time; None for 4 where there is a GPU, and else 1.
+        card: the model card of the bundle, Markdown.
+        compiled: the network for another runtime than Keras's.
+        runtime: what runs the network, for results; see `Compiled`.
     """
 
     config: Segmenter
-    network: keras.Model
+    network: "keras.Model | None"
     facts: dict[str, Any]
     finder: "SegmentationSystem | None" = None
     windows: int | None = None
-    _model: keras.Model = field(init=False, repr=False)
-    _lock: Lock = field(init=False, repr=False, default_factory=Lock)
+    card: str = ""
+    compiled: Compiled | None = None
+    runtime: dict[str, str] = field(init=False)
+    _model: "keras.Model | None" = field(init=False, repr=False, default=None)
+    _network: Network = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.compiled is not None:
+            self._network, self.runtime = self.compiled.networks["segment"], dict(self.compiled.runtime)
+            return
+        from tfcovid.inference.runtime.keras_network import KerasNetwork, keras_runtime
+        from tfcovid.networks import fold
+
         self._model = inference_graph(self.config, fold(self.network))
+        self._network, self.runtime = KerasNetwork(self._model), keras_runtime(self.network)
 
     @cached_property
     def hash(self) -> str:
         """Of the weights and of the settings that shape masks."""
+        if self.compiled is not None:
+            return self.compiled.facts["hash"]
+        from tfcovid.networks import weights_hash
+
         shaping = self.config.model_dump(mode="json", include={"labels", "window", "network"})
         return hashlib.sha256(json.dumps([weights_hash(self.network), shaping]).encode()).hexdigest()[:32]
+
+    @cached_property
+    def inner(self) -> tuple[int, ...]:
+        """Sides of what comes out of the network for a window of the config's `patch`; for slices their size."""
+        if self.compiled is not None:
+            return tuple(self.compiled.facts["inner"])
+        settings = self.config.network
+        seen = settings.size if settings.kind == "attention_unet" else settings.patch
+        return tuple(self.network.compute_output_shape((1, *seen, self.network.input_shape[-1]))[1:-1])
 
     def segment(
         self, scan: Scan, clicks: Clicks | None = None, progress: bool = False, lungs: np.ndarray | None = None
@@ -105,6 +131,7 @@ class SegmentationSystem:
             bundle=self.facts,
             timings={"segment": outlined - started, "lungs": perf_counter() - outlined},
             lungs_by=lungs_by,
+            runtime=self.runtime,
         )
 
     def lungs(self, hu: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
@@ -128,24 +155,27 @@ class SegmentationSystem:
             `(slices, height, width)` uint8, numbers of the config's labels.
         """
         found = np.empty(hu.shape, np.uint8)
-        flat = self.config.network.kind == "attention_unet"
-        seen = self._by_slices(hu, progress) if flat else self._by_windows(hu, spacing, clicks, progress)
-        for k, probabilities in enumerate(seen):
+        for k, probabilities in enumerate(self.probabilities(hu, spacing, clicks, progress)):
             found[k] = probabilities.argmax(axis=-1)
         return found
+
+    def probabilities(
+        self,
+        hu: np.ndarray,
+        spacing: tuple[float, float, float],
+        clicks: Clicks | None = None,
+        progress: bool = False,
+    ) -> Iterator[np.ndarray]:
+        """`(height, width, labels)` of each slice of `hu`, see `masks`."""
+        flat = self.config.network.kind == "attention_unet"
+        return self._by_slices(hu, progress) if flat else self._by_windows(hu, spacing, clicks, progress)
 
     def _by_slices(self, hu: np.ndarray, progress: bool) -> Iterator[np.ndarray]:
         """`(height, width, labels)` of each slice."""
         size, whole = self.config.network.size, np.array([[0, 0, *hu.shape[1:]]], np.int32)
-        count = min(_BATCH, len(hu))  # a single picture is not worth eight
-        starts = range(0, len(hu), count)
-        for start in with_progress(starts, len(starts), "Outlining slices", progress):
-            batch = hu[start : start + count]
-            small = crop_resize(batch, np.repeat(whole, len(batch), axis=0), size)
-            # Filled up, so that the network is traced once and not again for the last few slices.
-            filled = np.pad(small, [(0, count - len(batch)), (0, 0), (0, 0)], mode="edge")
-            for one in self._run(filled[..., None])[: len(batch)]:
-                yield cv2.resize(one, hu.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
+        small = crop_resize(hu, np.repeat(whole, len(hu), axis=0), size)
+        for one in with_progress(self._network.each(small), len(hu), "Outlining slices", progress):
+            yield cv2.resize(one["output"], hu.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
 
     def _by_windows(
         self, hu: np.ndarray, spacing: tuple[float, float, float], clicks: Clicks | None, progress: bool
@@ -157,31 +187,26 @@ class SegmentationSystem:
 
         def run(windows: np.ndarray, starts: np.ndarray) -> np.ndarray:
             if self.config.guidance is None:
-                return self._run(windows[..., None])
+                return self._network({"hu": windows[..., None]})["output"]
             inputs = {
                 "hu": windows[..., None],
                 "clicks": np.repeat(places[None], len(windows), axis=0),
                 "origin": starts.astype(np.float32),
                 "spacing": np.repeat(shown, len(windows), axis=0),
             }
-            return self._run(inputs)
+            return self._network(inputs)["output"]
 
-        inner = self.network.compute_output_shape((1, *settings.patch, self.network.input_shape[-1]))[1:-1]
         slabs = sliding_window(
             volume,
             settings.patch,
             run,
             len(self.config.labels),
-            inner=inner,
+            inner=self.inner,
             overlap=settings.overlap,
-            batch=self.windows or (4 if keras.distribution.list_devices("gpu") else 1),
+            batch=self.windows or self._network.batch,
             progress=progress,
         )
         return (one[0] for one in interpolated(slabs, len(volume), hu.shape))
-
-    def _run(self, inputs) -> np.ndarray:
-        with self._lock:  # scans are cropped by several threads, and Keras builds its functions at the first call
-            return self._model.predict_on_batch(inputs)
 
     def _sides(self, found: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
         """1 left lung, 2 right lung, specks dropped; infection not yet part of either."""
@@ -194,12 +219,16 @@ class SegmentationSystem:
         return numbers[found] * whole
 
 
-def inference_graph(config: Segmenter, network: keras.Model) -> keras.Model:
+def inference_graph(config: Segmenter, network: "keras.Model") -> "keras.Model":
     """From HU, and clicks where it takes them, to the probabilities of all labels.
 
     Inputs: "hu" `(batch, ..., 1)` int16; with guidance also "clicks" `(batch, 2, clicks, 3)` in voxels of the whole
     volume, padded with -1; "origin" `(batch, 3)`, the voxel where each window begins; "spacing" `(batch, 3)` in mm.
     """
+    import keras
+
+    from tfcovid.layers import ClickGuidance, RandomWindowLevel
+
     hu = keras.Input((*network.input_shape[1:-1], 1), dtype="int16", name="hu")
     level = RandomWindowLevel(config.window.center, config.window.center, config.window.width, name="window")
     x = level(hu, training=False)
@@ -209,7 +238,7 @@ def inference_graph(config: Segmenter, network: keras.Model) -> keras.Model:
         keras.Input(shape, name=name) for name, shape in (("clicks", (2, None, 3)), ("origin", (3,)), ("spacing", (3,)))
     )
     maps = ClickGuidance(config.guidance.sigma, normalise=False, name="guidance")(x, clicks, spacing, origin)
-    probabilities = network(layers.Concatenate(name="seen")([x, maps]), training=False)
+    probabilities = network(keras.layers.Concatenate(name="seen")([x, maps]), training=False)
     inputs = {"hu": hu, "clicks": clicks, "origin": origin, "spacing": spacing}
     return keras.Model(inputs, all_labels(probabilities), name="outlining")
 
@@ -218,6 +247,8 @@ def all_labels(probabilities):
     """Probabilities of the background and of one label, where one output has that of the label; others as they are."""
     if probabilities.shape[-1] > 1:
         return probabilities
+    import keras
+
     return keras.ops.concatenate([1 - probabilities, probabilities], axis=-1)
 
 

@@ -2,25 +2,25 @@
 
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from tfcovid.config import Config
 from tfcovid.data.network_slices import NetworkSlices, network_slices
 from tfcovid.errors import InputError
-from tfcovid.explain.with_map import with_map
 from tfcovid.inference.diagnosis import Diagnosis
 from tfcovid.inference.nonparametric import assess_patient, assess_slices
+from tfcovid.inference.runtime.compiled import Compiled
+from tfcovid.inference.runtime.network import Network
+from tfcovid.inference.runtime.sampled_slices import sampled_slices
 from tfcovid.inference.segmentation_system import SegmentationSystem
 from tfcovid.inference.training_range import looked_at, scan_statistics, unlike_training
-from tfcovid.layers import SampledSlices
-from tfcovid.networks import windowed
 from tfcovid.progress import with_progress
 from tfcovid.scans import Scan
 
-_BATCH = 8  # slices; each is seen through every window
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -50,20 +50,40 @@ class Reading:
 
 @dataclass
 class System:
-    """What a bundle holds, ready to diagnose."""
+    """What a bundle holds, ready to diagnose.
+
+    Attributes:
+        slice_network: None where `compiled` takes its place.
+        patient_network: None also where the config joins slices without weights.
+        compiled: the networks for another runtime than Keras's.
+    """
 
     config: Config
-    slice_network: keras.Model
-    patient_network: keras.Model | None
+    slice_network: "keras.Model | None"
+    patient_network: "keras.Model | None"
     facts: dict[str, Any]
     finder: SegmentationSystem | None = None  # of lungs, for crop method "attention_unet"
     then: SegmentationSystem | None = None  # outlines the infection of scans called what the config's `then` names
     card: str = ""  # of the bundle, Markdown
-    _windowed: keras.Model = field(init=False, repr=False)
+    compiled: Compiled | None = None
+    runtime: dict[str, str] = field(init=False)  # what runs the networks, for results; see `Compiled`
+    _windowed: "keras.Model | None" = field(init=False, repr=False, default=None)
+    _slices: Network = field(init=False, repr=False)
+    _patient_net: Network | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        window = self.config.window
+        if self.compiled is not None:
+            networks, self.runtime = self.compiled.networks, dict(self.compiled.runtime)
+            self._slices, self._patient_net = networks["slice"], networks.get("patient")
+            return
+        from tfcovid.explain.with_map import with_map
+        from tfcovid.inference.runtime.keras_network import KerasNetwork, keras_runtime
+        from tfcovid.networks import windowed
+
+        window, patient = self.config.window, self.patient_network
         self._windowed = windowed(with_map(self.slice_network), window.predict, window.width, self.config.mirror)
+        self._slices, self._patient_net = KerasNetwork(self._windowed), patient and KerasNetwork(patient)
+        self.runtime = keras_runtime(self.slice_network)
 
     def predict(self, scan: Scan, progress: bool = False) -> Diagnosis:
         """Diagnoses a scan of any number of slices and, where it is called what `then` names, outlines its infection.
@@ -100,7 +120,8 @@ class System:
             sources={"windows": found.answers.shape[1], "draws": found.answers.shape[0]},
             unlike_training=unlike_training(statistics, scan.findings, self.facts),
             card=self.card,
-            finds_lesions="lesion" in self.slice_network.output,
+            finds_lesions="lesion" in self._slices.outputs,
+            runtime=self.runtime,
             timings={"crop": cropped - started, "networks": finished - cropped},
         )
 
@@ -139,15 +160,8 @@ class System:
         )
 
     def _run(self, hu: np.ndarray, progress: bool) -> dict[str, np.ndarray]:
-        starts = range(0, len(hu), _BATCH)
-        outputs = []
-        for start in with_progress(starts, len(starts), "Reading slices", progress):
-            batch = hu[start : start + _BATCH, ..., None]
-            # Filled up, so that the network is traced once and not again for the last few slices.
-            filled = np.pad(batch, [(0, _BATCH - len(batch)), (0, 0), (0, 0), (0, 0)], mode="edge")
-            found = self._windowed.predict_on_batch(filled)
-            outputs.append({name: value[: len(batch)] for name, value in found.items()})
-        return {name: np.concatenate([one[name] for one in outputs]) for name in outputs[0]}
+        outputs = list(with_progress(self._slices.each(hu), len(hu), "Reading slices", progress))
+        return {name: np.stack([one[name] for one in outputs]) for name in outputs[0]}
 
     def _patient(self, disease: np.ndarray, by_slice: np.ndarray, features: np.ndarray) -> tuple[int, np.ndarray]:
         """Number of the answer, and `(draws, windows, classes)`."""
@@ -156,7 +170,7 @@ class System:
             label, _ = assess_patient(by_slice.mean(axis=1), settings.threshold)
             shares = [assess_patient(one, settings.threshold)[1] for one in np.moveaxis(by_slice, 1, 0)]
             return label, np.stack(shares)[None]
-        if self.patient_network is None:
+        if self._patient_net is None:
             draws = drawn_slices(len(disease), settings.slices, settings.draws, self.config.seed)
             join = np.mean if settings.kind == "mean" else np.max
             answers = np.stack([join(disease[drawn], axis=0) for drawn in draws])
@@ -165,12 +179,13 @@ class System:
         return self.config.decide(answers.mean(axis=(0, 1))), answers
 
     def _from_features(self, features: np.ndarray) -> np.ndarray:
+        """`(windows, slices, channels)` to `(draws, windows, classes)`."""
         settings, draws = self.config.patient_net, [features]
         if getattr(settings, "draws", 1) > 1:
-            everywhere = np.ones(features.shape[:2], bool)
             seeds = range(self.config.seed, self.config.seed + settings.draws)
-            draws = [SampledSlices(settings.count, seed)(features, everywhere, training=True) for seed in seeds]
-        return np.stack([self.patient_network.predict_on_batch(_unpadded(drawn)) for drawn in draws])
+            taken = [sampled_slices(*features.shape[:2], settings.count, seed) for seed in seeds]
+            draws = [np.take_along_axis(features, one[..., None], axis=1) for one in taken]
+        return np.stack([self._patient_net(_unpadded(drawn))["output"] for drawn in draws])
 
 
 def drawn_slices(slices: int, count: int | None, draws: int, seed: int) -> list[np.ndarray]:
@@ -181,6 +196,5 @@ def drawn_slices(slices: int, count: int | None, draws: int, seed: int) -> list[
     return [np.sort(rng.choice(slices, count, replace=False)) for _ in range(draws)]
 
 
-def _unpadded(features) -> dict[str, np.ndarray]:
-    features = np.asarray(features)
+def _unpadded(features: np.ndarray) -> dict[str, np.ndarray]:
     return {"features": features, "slice_mask": np.ones(features.shape[:2], bool)}

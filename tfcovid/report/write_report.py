@@ -242,7 +242,7 @@ def _system(diagnosis: "Diagnosis", card: str) -> str:
     if len(diagnosis.slice_table) > 1:
         parts.append(folded("Every slice, in numbers", _every_slice(diagnosis), printed=False))
     facts = {name: diagnosis.bundle[name] for name in _FACTS if name in diagnosis.bundle}
-    held = {"bundle": facts, "settings": diagnosis.settings}
+    held = {"bundle": facts, "runtime": diagnosis.runtime, "settings": diagnosis.settings}
     text = yaml.safe_dump(held, sort_keys=False, default_flow_style=None, width=100)
     parts.append(folded("Bundle and settings", f"<pre>{html.escape(text)}</pre>"))
     times = terms({name: f"{seconds:.2f} s" for name, seconds in diagnosis.timings.items()})

@@ -3,7 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from tfcovid.explain import suspicious_share
+from tfcovid.inference.suspicious_share import suspicious_share
 
 
 def test_shares_are_of_each_lung_and_of_both():

@@ -35,7 +35,9 @@ def test_slices_features_and_masks(asked, chest, tmp_path):
     assert "diagnosis" not in slices.summary and set(slices.slice_table[0]) >= {"p_healthy", "p_sick"}
     asked(chest, "embed").save(tmp_path / "embed")
     assert np.load(tmp_path / "embed" / "features.npy").shape == (5, 1, 24)
-    asked(chest, "mask").save(tmp_path / "mask")
+    outlined = asked(chest, "mask", ("background", "lung"))
+    assert outlined.summary["mask"] == {0: "background", 1: "lung"}
+    outlined.save(tmp_path / "mask")
     mask = np.asarray(nibabel.load(tmp_path / "mask" / "mask.nii.gz").dataobj)
     np.testing.assert_array_equal(mask.transpose(2, 1, 0), chest.restore(chest.hu > 0))
     assert {path.name for path in (tmp_path / "mask").iterdir()} == {"mask.nii.gz", "answer.json"}

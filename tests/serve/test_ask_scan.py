@@ -19,8 +19,7 @@ from tfcovid.serve import ServedModel, ask_scan
 def real_served(system, tmp_path_factory):
     """A trained system, exported and served."""
     folder = tmp_path_factory.mktemp("real") / "1"
-    model = ServingModel(system)
-    model.save(folder)
+    ServingModel(system).save(folder)
     return Served("tiny_system", folder)
 
 
@@ -75,6 +74,12 @@ def test_pictures_go_as_they_are(asked, served, tmp_path):
     assert answer.lesion_map[1].max() == 100
     with pytest.raises(InputError, match="8-bit grey levels"):
         asked(scan, "scan")
+
+
+def test_of_a_segmenter_the_one_signature_is_asked(url, chest):
+    model = ServedModel(url, "tiny")
+    model.signatures = {"serving_default": model.signatures["serving_default"]}
+    assert ask_scan(model, chest).asked["signature"] == "serving_default"
 
 
 def test_what_is_no_picture(asked, chest, tmp_path):

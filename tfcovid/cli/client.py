@@ -12,7 +12,7 @@ import click
 )
 @click.option("--model", metavar="NAME", help="The model to ask. Default: that of --export.")
 @click.option("--version", type=click.IntRange(min=0), help="Its version. Default: the latest that is ready.")
-@click.option("--signature", metavar="NAME", help="Default: scan, or image_bytes where SCAN is pictures.")
+@click.option("--signature", metavar="NAME", help="Default: scan, or image_bytes of pictures.")
 @click.option("--labels", metavar="A,B,...", help="Names of the classes. Default: those of --export, or numbers.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=300, show_default=True, help="Seconds.")
 @click.option("--retries", type=click.IntRange(min=0), default=3, show_default=True, help="Of a server that is busy.")

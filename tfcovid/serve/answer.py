@@ -117,6 +117,8 @@ class Answer:
             if "without_lung" in self.outputs:
                 read["without_lung"] = int(self.outputs["without_lung"].sum())
             found["slices"] = read | {"with_lesion": int((self.outputs["lesion_probabilities"] > 0.5).sum())}
+        if "mask" in self.outputs and self.labels:
+            found["mask"] = dict(enumerate(self.labels))
         found["scan"] = {
             "key": self.scan.key,
             "shape": list(self.scan.voxels.shape),

@@ -21,14 +21,16 @@ def ask_scan(
 
     Args:
         signature: one that takes "hu" alone, which gets the slices in HU as they are, or "images", which gets the files
-            of pictures as they are. None takes "scan", or "image_bytes" of pictures.
+            of pictures as they are. None takes "image_bytes" for pictures, and otherwise "scan", or of a segmenter
+            "serving_default".
         labels: the names of the classes.
 
     Raises:
         InputError: the signature takes something else than the scan, the server does not answer, or its answer is
             damaged.
     """
-    name = signature or ("image_bytes" if scan.units == "8-bit" else "scan")
+    whole = "scan" if "scan" in model.signatures else "serving_default"
+    name = signature or ("image_bytes" if scan.units == "8-bit" else whole)
     wanted = model.signature(name).inputs
     if set(wanted) == {"images"}:
         inputs = {"images": _pictures(scan)}

@@ -68,8 +68,7 @@ class AttentionGate(keras.layers.Layer):
             attention = self.psi_norm(attention, training=training)
         attention = ops.sigmoid(attention)
         if self.stride == 2:
-            for axis in range(1, len(skip.shape) - 1):
-                attention = _doubled(attention, axis)
+            attention = _doubled(attention, skip.shape[1:-1])
         return skip * attention, attention
 
     def _convolution(self, name: str, channels: int, shape, stride: int = 1, use_bias: bool = True):
@@ -99,8 +98,17 @@ class AttentionGate(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _doubled(x, axis: int):
-    """`x` with twice as many points along `axis`, linear between them, level beyond the outermost."""
+def _doubled(x, sides):
+    """`x` with twice as many points along each axis, `sides`, linear between them, level beyond the outermost."""
+    if len(sides) == 2 and None not in sides:
+        # One operation, which TFLite has in integers; Keras has it for images of known sides alone.
+        return ops.image.resize(x, sides, "bilinear", data_format="channels_last")
+    for axis in range(1, len(sides) + 1):
+        x = _doubled_along(x, axis)
+    return x
+
+
+def _doubled_along(x, axis: int):
     every = [slice(None)] * len(x.shape)
     first, last, but_last, but_first = (
         (*every[:axis], part, *every[axis + 1 :])

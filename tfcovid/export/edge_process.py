@@ -26,7 +26,7 @@ class EdgeProcess:
 
     def __init__(self, path: Path, threads: int):
         self.path, self.milliseconds = path, None
-        self._errors = TemporaryFile()  # noqa: SIM115: closed with the process
+        self._errors = TemporaryFile()  # noqa: SIM115, closed with the process
         # -P: the folder of the worker, with its neighbours, is no place to import from.
         command = [sys.executable, "-P", str(_WORKER), str(path), str(threads)]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors)

@@ -180,7 +180,7 @@ def _table(networks, differences, bundle_auc, aucs) -> list[dict[str, Any]]:
             "milliseconds": file["milliseconds"],
         }
         for name, network in networks.items()
-        for how, file in network["files"].items()
+        for precision, file in network["files"].items()
     ]
     for precision, found in differences.items():
         files = [one["files"].get(precision) or one["files"]["float32"] for one in networks.values()]

@@ -1,6 +1,7 @@
 """A progress bar for what takes long enough to need one."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 
 _PATIENCE = 2.0  # seconds without a bar
@@ -24,3 +25,12 @@ def with_progress(items: Iterable, total: int, what: str, shown: bool) -> Iterat
     finally:
         if bar is not None:
             bar.stop()
+
+
+def status(what: str, shown: bool) -> AbstractContextManager:
+    """Says on standard error, while it lasts, what is being done that has no parts to count."""
+    if not shown:
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(what)

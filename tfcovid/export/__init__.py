@@ -1,10 +1,11 @@
-"""A bundle as TensorFlow graphs that need neither Keras nor tfcovid.
+"""A bundle in other forms, each proved equal to it: TF Serving, TFLite, ONNX, OpenVINO.
 
-`ServingModel` has whole slices in and a diagnosis out. Not here yet, in the order in which they are next: the command
-that writes, verifies and describes an export (`tests/export/through_c_api.py` runs signatures as it should); encoded
-pictures and embeddings as signatures; crops by a segmenter, and segmenters; TFLite, ONNX and OpenVINO.
+`export_bundle` writes and verifies; `ServingModel` is a bundle as TensorFlow graphs that need neither Keras nor
+tfcovid, with whole slices in and a diagnosis out.
 """
 
+from tfcovid.export.evidence import Evidence
+from tfcovid.export.export_bundle import FORMATS, export_bundle
 from tfcovid.export.serving_model import ServingModel
 
-__all__ = ["ServingModel"]
+__all__ = ["FORMATS", "Evidence", "ServingModel", "export_bundle"]

@@ -1,9 +1,12 @@
+from functools import cache
+
 import numpy as np
 import tensorflow as tf
 
 from tfcovid.export.in_chunks import in_chunks
 from tfcovid.export.minimum_filter import minimum_filter
 from tfcovid.export.runs import runs
+from tfcovid.export.traced import traced
 from tfcovid.preprocess.body_box import lowest_value
 
 _CHUNK = 16  # slices
@@ -18,7 +21,12 @@ def body_box(hu: tf.Tensor) -> tf.Tensor:
     Returns:
         (slices, 4), int32: top, left, bottom, right in pixels; bottom and right exclusive.
     """
-    return in_chunks(body_rectangles, (hu,), _CHUNK)
+    return in_chunks(_of_chunk(), (hu,), _CHUNK)
+
+
+@cache
+def _of_chunk() -> tf.types.experimental.ConcreteFunction:
+    return traced(body_rectangles)
 
 
 def body_rectangles(

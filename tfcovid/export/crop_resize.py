@@ -1,5 +1,7 @@
 import tensorflow as tf
 
+from tfcovid.export.bilinear import bilinear, scale_between
+
 _EPSILON = 2.0**-52
 
 
@@ -33,7 +35,7 @@ def _resized(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
 def _shrunk(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """(height, width) int16 by area means."""
-    scale = _scale(tf.shape(image), size)
+    scale = scale_between(tf.shape(image), size)
     whole = tf.round(scale)
     in_blocks = tf.reduce_all(tf.abs(scale - whole) < _EPSILON)
     return tf.cond(
@@ -59,7 +61,7 @@ def _area_means(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 def _weighted_rows(rows: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
     """(rows, columns) float32 to (count, columns): the mean of the rows that each new one covers."""
     old = tf.shape(rows)[0]
-    length, scale = tf.cast(old, tf.float64), _scale(old, count)
+    length, scale = tf.cast(old, tf.float64), scale_between(old, count)
     begin = tf.cast(tf.range(count), tf.float64) * scale
     end = begin + scale
     covered = tf.minimum(scale, length - begin)
@@ -84,20 +86,4 @@ def _weighted_rows(rows: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
 
 def _grown(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """(height, width) int16, bilinear."""
-    widened = _between_rows(tf.transpose(tf.cast(image, tf.float32)), size[1])
-    return tf.cast(tf.round(_between_rows(tf.transpose(widened), size[0])), image.dtype)
-
-
-def _between_rows(rows: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    old = tf.shape(rows)[0]
-    place = tf.cast((tf.cast(tf.range(count), tf.float64) + 0.5) * _scale(old, count) - 0.5, tf.float32)
-    place = tf.clip_by_value(place, 0, tf.cast(old - 1, tf.float32))
-    first = tf.floor(place)
-    share = (place - first)[:, None]
-    at = tf.cast(first, tf.int32)
-    return tf.gather(rows, at) * (1 - share) + tf.gather(rows, tf.minimum(at + 1, old - 1)) * share
-
-
-def _scale(old: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
-    # Twice divided, as OpenCV has it: the last bit counts.
-    return 1 / (tf.cast(new, tf.float64) / tf.cast(old, tf.float64))
+    return tf.cast(tf.round(bilinear(tf.cast(image, tf.float32)[..., None], size)[..., 0]), image.dtype)

@@ -56,6 +56,7 @@ def export_bundle(
         raise InputError(f"precision: {to} comes in {', '.join(FORMATS[to])}. Received: {strange[0]}")
     folder = find_bundle(bundle)
     system = load_segmenter(folder) if is_segmenter(folder) else load(folder)
+    _check_output(output, to, system.config.name)
     write: Callable = getattr(import_module(f"tfcovid.export.write_{to}"), f"write_{to}")
     partial = output.with_name(f".{output.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -70,8 +71,50 @@ def export_bundle(
             "versions": versions(),
             **write(system, partial, evidence, tuple(precisions) or FORMATS[to], tolerance, progress),
         }
-        (partial / "export.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        partial.rename(output)
+        if to == "savedmodel" and output.exists():
+            facts["version"] = _next_version(partial, output, facts["model"])
+        _write_json(partial / "export.json", facts)
+        if output.exists():
+            _add_version(partial, output, facts)
+        else:
+            partial.rename(output)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return facts
+
+
+def _check_output(output: Path, to: str, model: str) -> None:
+    if not output.exists():
+        return
+    if to != "savedmodel":
+        raise InputError(f"{output} is there already; choose another folder.")
+    try:
+        there = json.loads((output / "export.json").read_text(encoding="utf-8"))
+        known = f"format {there['format']} of {there['model']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        known = "something else"
+    if known != f"format {to} of {model}":
+        raise InputError(
+            f"{output} is there already: a version can be added to an export of format {to} of {model}; choose another "
+            f"folder. Received: {known}"
+        )
+
+
+def _next_version(partial: Path, output: Path, model: str) -> int:
+    """Gives the version in `partial` the number above those in `output`."""
+    versions_there = [int(one.name) for one in (output / model).glob("*") if one.name.isdecimal()]
+    version = max(versions_there, default=0) + 1
+    (partial / model / "1").rename(partial / model / str(version))
+    return version
+
+
+def _add_version(partial: Path, output: Path, facts: dict[str, Any]) -> None:
+    """A server that watches `output` loads the version when it is there, which is at once and whole."""
+    model, version = facts["model"], str(facts["version"])
+    (partial / model / version).rename(output / model / version)
+    for file in partial.glob("*.*"):
+        file.replace(output / file.name)
+
+
+def _write_json(file: Path, facts: dict[str, Any]) -> None:
+    file.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

@@ -1,21 +1,19 @@
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 
-def in_chunks(function: Callable[..., Any], inputs: tuple[tf.Tensor, ...], size: int) -> Any:
-    """What `function` gives of `inputs`, worked out `size` entries of the first axis at a time, in the graph.
+def in_chunks(of_chunk: tf.types.experimental.ConcreteFunction, inputs: tuple[tf.Tensor, ...], size: int) -> Any:
+    """What a function gives of `inputs`, worked out `size` entries of the first axis at a time, in the graph.
 
     The memory that it works in is that of two chunks, however long the inputs are.
 
     Args:
-        function: tensors whose first axis is that of the inputs, to a nest of such tensors.
+        of_chunk: tensors whose first axis is that of the inputs, to a nest of such tensors. Traced already: a graph
+            that needs it in several places holds it once.
         inputs: of one length, 1 or more.
     """
     count = tf.shape(inputs[0])[0]
-    signature = [tf.TensorSpec([None, *one.shape[1:]], one.dtype) for one in inputs]
-    of_chunk = tf.function(function, signature, autograph=False).get_concrete_function()
     arrays = tuple(
         tf.TensorArray(one.dtype, 0, True, infer_shape=False, element_shape=[None, *one.shape[1:]])
         for one in tf.nest.flatten(of_chunk.structured_outputs)

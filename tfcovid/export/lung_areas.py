@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import tensorflow as tf
 
@@ -6,6 +8,7 @@ from tfcovid.export.connected_to import connected_to
 from tfcovid.export.in_chunks import in_chunks
 from tfcovid.export.minimum_filter import minimum_filter
 from tfcovid.export.runs import runs
+from tfcovid.export.traced import traced
 from tfcovid.preprocess.body_box import lowest_value
 
 _CHUNK = 16  # slices
@@ -20,7 +23,12 @@ def lung_areas(hu: tf.Tensor) -> tf.Tensor:
     Returns:
         (slices,), int64, pixels.
     """
-    return in_chunks(_areas, (hu,), _CHUNK)
+    return in_chunks(_of_chunk(), (hu,), _CHUNK)
+
+
+@cache
+def _of_chunk() -> tf.types.experimental.ConcreteFunction:
+    return traced(_areas)
 
 
 def _areas(

@@ -1,8 +1,12 @@
+from functools import cache
+
 import tensorflow as tf
 
 from tfcovid.export.connected_to import connected_to
 from tfcovid.export.in_chunks import in_chunks
+from tfcovid.export.mask_boxes import boxes_around, rectangles
 from tfcovid.export.runs import Runs, runs
+from tfcovid.export.traced import traced
 from tfcovid.preprocess.lung_crop import LUNG_BELOW_HU, TABLE_KERNEL
 
 _CHUNK = 16  # slices
@@ -20,20 +24,12 @@ def lung_boxes(hu: tf.Tensor, margin: int = 10, *, per_scan: bool = False) -> tu
         boxes: (slices, 4), int32: top, left, bottom, right in pixels; bottom and right exclusive.
         without_lung: (slices,), bool.
     """
-    found = in_chunks(_rectangles, (hu,), _CHUNK)
-    height, width = tf.unstack(tf.shape(hu)[1:])
-    whole = tf.stack([0, 0, height, width])
-    without_lung = found[:, 0] == found[:, 2]
-    boxes = found + tf.constant([-margin, -margin, margin, margin])
-    boxes = tf.clip_by_value(boxes, 0, tf.stack([height, width, height, width]))
-    if per_scan:
-        # A slice without lung has the whole slice turned inside out, which widens nothing.
-        inside_out = tf.stack([height, width, 0, 0])
-        there = tf.where(without_lung[:, None], inside_out, boxes)
-        around = tf.concat([tf.reduce_min(there[:, :2], 0), tf.reduce_max(there[:, 2:], 0)], 0)
-        around = tf.where(tf.reduce_all(without_lung), whole, around)
-        return tf.broadcast_to(around, tf.shape(boxes)), without_lung
-    return tf.where(without_lung[:, None], whole, boxes), without_lung
+    return boxes_around(in_chunks(_of_chunk(), (hu,), _CHUNK), tf.shape(hu)[1:], margin, per_scan=per_scan)
+
+
+@cache
+def _of_chunk() -> tf.types.experimental.ConcreteFunction:
+    return traced(_rectangles)
 
 
 def _rectangles(hu: tf.Tensor) -> tf.Tensor:
@@ -42,15 +38,7 @@ def _rectangles(hu: tf.Tensor) -> tf.Tensor:
     dark = _opened(runs(hu < LUNG_BELOW_HU), width)
     edge = (dark.row == 0) | (dark.row == height - 1) | (dark.start == 0) | (dark.stop == width)
     lungs = dark.where(~connected_to(dark, edge, tf.shape(hu)[1:], connectivity=8))
-
-    def lowest(of: tf.Tensor) -> tf.Tensor:
-        return tf.math.unsorted_segment_min(of, lungs.slice, slices)
-
-    def highest(of: tf.Tensor) -> tf.Tensor:
-        return tf.math.unsorted_segment_max(of, lungs.slice, slices)
-
-    boxes = tf.stack([lowest(lungs.row), lowest(lungs.start), highest(lungs.row + 1), highest(lungs.stop)], 1)
-    return tf.cast(tf.where(boxes[:, :1] > boxes[:, 2:3], tf.constant(0, tf.int64), boxes), tf.int32)
+    return rectangles(lungs, slices)
 
 
 def _opened(dark: Runs, width: tf.Tensor) -> Runs:

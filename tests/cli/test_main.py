@@ -5,7 +5,7 @@ import pytest
 
 COMMANDS = (
     *("demo", "index", "check", "prepare", "preview", "train", "ensemble", "evaluate", "predict"),
-    *("compare", "explain", "devices", "runs", "phantom"),
+    *("compare", "explain", "export", "client", "devices", "runs", "phantom"),
 )
 
 _HELP = """

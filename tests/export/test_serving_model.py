@@ -1,16 +1,13 @@
-import json
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
 from tfcovid.config import load_config
 from tfcovid.export import ServingModel
+from tfcovid.export.run_saved_model import run_saved_model
 from tfcovid.inference import Ensemble, System
 from tfcovid.scans import read_scan
 
@@ -54,22 +51,18 @@ def expected(system, scan):
 def saved(system, scan, expected, tmp_path_factory):
     """A folder with the saved model and, in hu.npz, slices for each signature."""
     folder = tmp_path_factory.mktemp("saved")
-    model = ServingModel(system)
-    tf.saved_model.save(model, folder / "model", signatures=model.signatures)
-    np.savez(folder / "hu.npz", scan=scan.hu, serving_default=scan.hu[2:5], cropped=expected.slices.hu[2:5])
+    ServingModel(system).save(folder / "model")
+    few = {"serving_default": scan.hu[2:5], "embed": scan.hu[2:5], "cropped": expected.slices.hu[2:5]}
+    np.savez(folder / "hu.npz", scan=scan.hu, **few)
     return folder
-
-
-def run_elsewhere(folder, *command):
-    """Name of each signature -> what it gives in a fresh process."""
-    done = subprocess.run([sys.executable, "-P", *command], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return {name: np.load(folder / f"{name}.npz") for name in np.load(folder / "hu.npz")}
 
 
 @pytest.fixture(scope="module")
 def served(saved):
-    return run_elsewhere(saved, "-c", _FRESH, saved)
+    """Name of each signature -> what it gives in a fresh process without Keras and tfcovid."""
+    done = subprocess.run([sys.executable, "-P", "-c", _FRESH, saved], cwd=saved, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return {name: np.load(saved / f"{name}.npz") for name in np.load(saved / "hu.npz")}
 
 
 def assert_slices(found, expected, at):
@@ -89,34 +82,35 @@ def test_a_scan_without_keras_is_diagnosed_as_the_system_does(served, expected):
 
 
 def test_slices_without_keras_read_as_in_their_scan(served, expected):
-    assert set(served) == {"serving_default", "scan", "cropped"}
+    assert set(served) == {"serving_default", "scan", "cropped", "embed"}
     np.testing.assert_array_equal(served["serving_default"]["boxes"], expected.slices.boxes[2:5])
     for name in ("serving_default", "cropped"):
         assert_slices(served[name], expected, slice(2, 5))
 
 
-def test_the_c_api_gives_what_python_gives(saved, served, tmp_path):
-    definition = saved_model_pb2.SavedModel()
-    definition.ParseFromString((saved / "model" / "saved_model.pb").read_bytes())
-
-    def end(tensor):
-        operation, index = tensor.name.split(":")
-        return operation, int(index)
-
-    signatures = {
-        name: {"input": end(one.inputs["hu"]), "outputs": {key: end(value) for key, value in one.outputs.items()}}
-        for name, one in definition.meta_graphs[0].signature_def.items()
-        if name in served
-    }
-    (tmp_path / "names.json").write_text(json.dumps(signatures))
-    shutil.copy(saved / "hu.npz", tmp_path)
-    wheel, script = Path(tf.__file__).parent, Path(__file__).with_name("through_c_api.py")
-    found = run_elsewhere(tmp_path, script, wheel, saved / "model", "names.json", "hu.npz", ".")
-    for name, expected in served.items():
-        assert set(found[name]) == set(expected)
+def test_the_c_api_gives_what_python_gives(saved, served):
+    hu = np.load(saved / "hu.npz")
+    answers = run_saved_model(saved / "model", [(name, {"hu": hu[name]}) for name in served])
+    for (found, seconds), expected in zip(answers, served.values(), strict=True):
+        assert set(found) == set(expected) and seconds > 0
         for key in expected:
-            assert found[name][key].dtype == expected[key].dtype
-            np.testing.assert_allclose(found[name][key], expected[key], atol=1e-6)
+            assert found[key].dtype == expected[key].dtype
+            np.testing.assert_allclose(found[key], expected[key], atol=1e-6)
+
+
+def test_what_cannot_be_hounsfield_units_is_refused_in_words(system, scan):
+    grey = np.clip(scan.hu, 0, 255).astype(np.int16)
+    for run in ServingModel(system).signatures.values():
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"grey levels.*values from\] \[0\] \[to\] \[255\]"):
+            run(hu=tf.constant(grey[:, :32, :32]))
+
+
+def test_padding_below_air_is_air(system, scan):
+    run = ServingModel(system).signatures["scan"]
+    padded = np.where(scan.hu < -950, -3024, scan.hu).astype(np.int16)
+    air = np.where(scan.hu < -950, -1024, scan.hu).astype(np.int16)
+    for name, value in run(hu=tf.constant(padded)).items():
+        np.testing.assert_array_equal(value, run(hu=tf.constant(air))[name])
 
 
 def ensemble_of(system, *settings):
@@ -134,18 +128,18 @@ def test_members_that_read_the_same_boxes_are_joined(system, scan):
     ensemble = ensemble_of(system, "crop.size=[32,32]", "mirror=true")
     model, expected = ServingModel(ensemble), ensemble.diagnose(scan)
     assert_ensemble(model, expected, scan)
-    assert "cropped" in model.functions
+    assert "cropped" in model.signatures
 
 
 def test_of_members_that_crop_differently_the_first_shows_its_slices(system, scan):
     ensemble = ensemble_of(system, "crop.size=[32,32]", "crop.margin=2", "selection.method=ssfl")
     model, expected = ServingModel(ensemble), ensemble.diagnose(scan)
     assert_ensemble(model, expected, scan)
-    assert "cropped" not in model.functions
+    assert "cropped" not in model.signatures
 
 
 def assert_ensemble(model, expected, scan):
-    found = model.functions["scan"](scan.hu)
+    found = model.signatures["scan"](hu=tf.constant(scan.hu))
     assert expected.labels[int(found["label"])] == expected.label
     np.testing.assert_allclose(found["by_window"], list(expected.by_window.values()), atol=1e-5)
     np.testing.assert_array_equal(found["boxes"], expected.slices.boxes)

@@ -16,13 +16,12 @@ def picture_levels(encoded: tf.Tensor) -> tf.Tensor:
     Returns:
         (height, width), uint8.
     """
-    words = "images: PNG or JPEG is read, with 8 bits a channel. Received: bytes that begin with"
-    begin = tf.strings.substr(encoded, 0, 4)
-    is_png = begin == b"\x89PNG"
+    words = "images: PNG or JPEG is read, with 8 bits a channel. Received: PNG, JPEG, of 16 bits:"
+    is_png = tf.strings.substr(encoded, 0, 4) == b"\x89PNG"
     is_jpeg = tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
     # The 25th byte of a PNG is its bits a channel.
     deep = is_png & (tf.strings.substr(encoded, 24, 1) == b"\x10")
-    with tf.control_dependencies([tf.debugging.Assert((is_png | is_jpeg) & ~deep, [words, begin, "16 bits:", deep])]):
+    with tf.control_dependencies([tf.debugging.Assert((is_png | is_jpeg) & ~deep, [words, is_png, is_jpeg, deep])]):
         encoded = tf.identity(encoded)
     pixels = tf.cond(
         is_png,

@@ -87,7 +87,7 @@ class ServingModel:
         if all(crop == crops[0] for crop in crops):
             cropped = tf.TensorSpec([None, *crops[0].size], tf.int16, "hu")
             functions["cropped"] = self._on_slices("cropped", of_all=_mean), [cropped]
-        if self._config.eight_bit:
+        if all(graph.config.eight_bit for graph in self._graphs):
             functions["image_bytes"] = self._pictures, [tf.TensorSpec([None], tf.string, "images")]
         return functions
 

@@ -8,7 +8,7 @@ from typing import Any
 from tfcovid.errors import InputError
 from tfcovid.export.evidence import Evidence
 from tfcovid.inference import find_bundle, load, load_segmenter
-from tfcovid.inference.load import is_segmenter
+from tfcovid.inference.load import is_compiled, is_segmenter
 from tfcovid.notice import RESEARCH_USE
 from tfcovid.versions import versions
 
@@ -55,6 +55,8 @@ def export_bundle(
     if strange:
         raise InputError(f"precision: {to} comes in {', '.join(FORMATS[to])}. Received: {strange[0]}")
     folder = find_bundle(bundle)
+    if is_compiled(folder):
+        raise InputError(f"{bundle} is an export itself: give the bundle that it was made from.")
     system = load_segmenter(folder) if is_segmenter(folder) else load(folder)
     _check_output(output, to, system.config.name)
     write: Callable = getattr(import_module(f"tfcovid.export.write_{to}"), f"write_{to}")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -122,9 +123,12 @@ class Diagnosis:
         """
         if self.small_map is None:
             return None
-        whole = np.zeros(self.scan.voxels.shape, np.float32)
-        whole[self.slices.index] = paste(self.small_map, self.slices.boxes, whole.shape[1:])
-        whole[~self.body] = 0
+        shape = self.scan.voxels.shape
+        whole = paste(self.small_map, self.slices.boxes, shape[1:]).astype(np.float32, copy=False)
+        if len(whole) < len(self.scan.voxels):
+            read, whole = whole, np.zeros(shape, np.float32)
+            whole[self.slices.index] = read
+        whole *= self.body
         return whole
 
     @cached_property
@@ -225,7 +229,8 @@ class Diagnosis:
         figure = draw(self)
         if path is None:
             return figure
-        figure.savefig(path)
+        # The same pixels in fewer seconds than with the default of 6, and no more bytes.
+        figure.savefig(path, pil_kwargs={"compress_level": 3})
         return None
 
     def report(self, path: str | Path, identity: bool = False, progress: bool = False) -> None:
@@ -257,13 +262,23 @@ class Diagnosis:
         )
 
     def _write(self, folder: Path, identity: bool, progress: bool) -> None:
-        if self.small_map is not None:
-            write_nifti(per_cent(self.lesion_map), folder / "lesion_map.nii.gz", like=self.scan)
+        heat = self.lesion_map  # which all threads want
+        with ThreadPoolExecutor(3) as pool:
+            # Compression, drawing, and the rest: each takes about as long.
+            done = [pool.submit(self._write_volumes, folder, heat), pool.submit(self.plot, folder / "figure.png")]
+            self._write_report(folder, identity, progress)
+            for one in done:
+                one.result()
+
+    def _write_volumes(self, folder: Path, heat: np.ndarray | None) -> None:
+        if heat is not None:
+            write_nifti(per_cent(heat), folder / "lesion_map.nii.gz", like=self.scan)
         if self.lungs is not None:
             write_nifti(self.lungs, folder / "lungs.nii.gz", like=self.scan)
+
+    def _write_report(self, folder: Path, identity: bool, progress: bool) -> None:
         if self.segmentation is not None:
             self.segmentation.save(folder / "segmentation")
-        self.plot(folder / "figure.png")
         with (folder / "slices.csv").open("w", newline="", encoding="utf-8") as file:
             table = self.slice_table
             writer = csv.DictWriter(file, list(table[0]))

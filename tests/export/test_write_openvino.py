@@ -45,7 +45,7 @@ def test_each_precision_is_a_bundle_that_says_what_the_system_says(simple, evide
 
 
 def test_what_is_not_equal_or_cannot_be_fitted_is_told(simple, evidence, tmp_path):
-    with pytest.raises(InputError, match="differs from the bundle's by .* more than 0, on a scan of 8 x 64 x 64"):
+    with pytest.raises(InputError, match=r"differs from the bundle's by .* more than 0, on a scan of 8 x 64 x 64"):
         write_openvino(simple, tmp_path, evidence, tolerance=0)
     with pytest.raises(InputError, match="--manifest"):
         write_openvino(simple, tmp_path / "other", replace(evidence, entries=()), ("int8",))

@@ -54,6 +54,7 @@ def test_a_whole_diagnosis_needs_no_tensorflow(on_openvino, bundle, system, scan
     assert json.loads((tmp_path / "out/report.json").read_text())["runtime"]["name"] == "openvino"
 
 
+@pytest.mark.slow
 def test_a_bundle_says_the_same_on_litert(bundle, system, scan):
     pytest.importorskip("ai_edge_litert")
     on_litert = load(bundle, "litert")
@@ -61,7 +62,7 @@ def test_a_bundle_says_the_same_on_litert(bundle, system, scan):
     equal(all_probabilities(on_litert, scan), all_probabilities(system, scan))
 
 
-@pytest.mark.parametrize("runtime", ["openvino", "litert"])
+@pytest.mark.parametrize("runtime", ["openvino", pytest.param("litert", marks=pytest.mark.slow)])
 def test_lungs_crop_and_infection_say_the_same(with_settings, lungs_bundle, infection_bundle, scan, tmp_path, runtime):
     if runtime == "litert":
         pytest.importorskip("ai_edge_litert")
@@ -146,6 +147,7 @@ def test_a_compiled_bundle_runs_on_what_it_was_compiled_for_alone(copied, scan):
         explain_scan(load(copied), scan)
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_made_again_and_said(bundle, on_openvino, monkeypatch, tmp_path):
     from tfcovid.inference.runtime.cached import cached
 

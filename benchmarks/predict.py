@@ -5,8 +5,9 @@
 
 Every measurement is a process of its own, the runtimes in turns; the best of `--repeats` counts. "command" is all of
 `tfcovid predict`, which reads the scan while it loads the bundle; the steps before it are taken one after the other.
-A bundle is compiled before the clock starts. With `--config` the networks are untrained, and no slower. PyTorch runs a network of the same family and size under `torch.compile` on the slices and windows of the same scan, in
-float32 and, where the processor has it, bfloat16; without PyTorch and timm that column is empty.
+A bundle is compiled before the clock starts. With `--config` the networks are untrained, and no slower. PyTorch runs a
+network of the same family and size under `torch.compile` on as many slices and windows, in float32 and, where the
+processor has it, bfloat16; without PyTorch and timm that column is empty.
 """
 
 import argparse

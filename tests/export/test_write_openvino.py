@@ -39,7 +39,7 @@ def test_each_precision_is_a_bundle_that_says_what_the_system_says(simple, evide
         assert loaded.runtime["precision"] == one["precision"]
         apart[one["precision"]] = np.abs(all_probabilities(loaded, evidence.scan) - expected).max()
         assert apart[one["precision"]] == pytest.approx(one["largest_difference"], abs=1e-6)
-        assert one["networks"]["slice.xml"]["inputs"]["hu"]["shape"] == [None, 32, 32, 1]
+        assert one["networks"]["slice.xml"]["inputs"]["hu"]["shape"][1:] == [32, 32, 1]
         assert one["bytes"] == sum(path.stat().st_size for path in (tmp_path / one["folder"]).rglob("*.*"))
     assert apart["float32"] < 1e-4 < apart["int8"]
 

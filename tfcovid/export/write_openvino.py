@@ -145,6 +145,8 @@ def _to_integers(system: System | Ensemble, folder: Path, evidence: Evidence) ->
         place = folder / below
         slices = [one[None, ..., None] for one in _fitted_to(part, evidence)]
         model = openvino.Core().read_model(place / "slice.xml")
+        # Of an open batch, constants that belong to one size of it are left in the integers' graph.
+        model.reshape([1, *list(model.input().partial_shape)[1:]])
         integers = nncf.quantize(model, nncf.Dataset(slices), subset_size=len(slices))
         del model  # which holds the file that is written anew
         openvino.save_model(integers, place / "int8.xml", compress_to_fp16=False)

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from tfcovid.errors import InputError
@@ -35,6 +36,16 @@ def test_a_version_is_added_and_the_one_before_stays(served, lungs_bundle, evide
     assert (served / "tiny_lungs" / "1" / "saved_model.pb").read_bytes() == before
     assert (served / "tiny_lungs" / "2" / "assets" / "labels.txt").read_text() == "background\nlung\n"
     assert not list(served.parent.glob(".*"))
+
+
+def test_the_scan_that_it_was_verified_on_is_not_in_an_export(lungs_bundle, evidence, tmp_path):
+    hu = evidence.scan.hu.copy()
+    hu[:, 40] = np.arange(160) * 8 - 1000  # whose bytes no phantom has
+    scan = Scan.from_array(hu, evidence.scan.spacing)
+    export_bundle(lungs_bundle, "savedmodel", tmp_path / "out", Evidence.gather(scan))
+    held = [path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert any(evidence.scan.hu[6, 60].tobytes() in one for one in held)
+    assert not any(hu[6, 40].tobytes() in one for one in held)
 
 
 def test_another_model_or_format_is_not_mixed_in(served, bundle, lungs_bundle, evidence, tmp_path):

@@ -2,11 +2,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfcovid.errors import InputError
 from tfcovid.export.evidence import Evidence
 from tfcovid.export.require_equal import require_equal
 from tfcovid.export.run_saved_model import run_saved_model
 from tfcovid.export.serving_files import write_serving_files
+from tfcovid.export.serving_inputs import serving_inputs
 from tfcovid.export.serving_model import ServingModel
 from tfcovid.export.serving_requests import serving_requests
 from tfcovid.export.signature_facts import signature_facts
@@ -68,15 +71,15 @@ def write_savedmodel(
         "signatures": signatures,
         "largest_difference": max(one["verified"]["largest_difference"] for one in signatures.values()),
         "tolerance": tolerance,
-        "warm_up": _warm_up(version, name, [(one.signature, one.inputs) for one in requests]),
+        "warm_up": _warm_up(version, name, serving_inputs(system, model, Evidence.gather().scan)),
         "bytes": sum(file.stat().st_size for file in version.rglob("*") if file.is_file()),
     }
 
 
-def _warm_up(version: Path, name: str, requests: list) -> int | str:
-    """How many requests warm the model up, or why there are none."""
+def _warm_up(version: Path, name: str, inputs: dict[str, dict[str, np.ndarray]]) -> int | str:
+    """How many requests warm the model up, or why there are none. Of a phantom: an export holds nobody's scan."""
     try:
-        write_warmup(version, name, requests)
+        write_warmup(version, name, list(inputs.items()))
     except InputError as error:
         return f"left out: {error}"
-    return len(requests)
+    return len(inputs)

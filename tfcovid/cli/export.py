@@ -36,13 +36,13 @@ def export(bundle, to, output, precision, scan, manifest, split, tolerance, dry_
     tflite      for edge devices, in float32, float16, dynamic range and int8, built-in operators only; read by
                 scripts/edge_predict.py.
     onnx        networks from cropped slices in HU on.
-    openvino    a bundle of which `tfcovid predict` needs neither TensorFlow nor Keras; float32 and int8.
+    openvino    a bundle that `tfcovid predict` runs without TensorFlow and Keras.
 
     Everything is written to a temporary place, run in a fresh process on the slices of a scan, compared with the bundle
     and moved to OUT. Where it differs by more than the tolerance nothing is written (exit code 2). OUT/export.json says
     what goes in and out, with shapes, units and ranges, how large the difference, the files and the times are.
 
-    int8 is fitted to slices of a manifest. Of one with labels the table has the change of the AUC, too.
+    int8 of TFLite is fitted to slices of a manifest. Of one with labels the table has the change of the AUC, too.
 
     \b
     tfcovid export bundle --to savedmodel -o served
@@ -89,17 +89,11 @@ def _lines(facts: dict) -> list[str]:
     ]
     if "warm_up" in facts and not isinstance(facts["warm_up"], int):
         lines.append(f"  requests to warm up: {facts['warm_up']}")
-    return lines + _table(facts.get("table", []))
+    if "ms_a_slice" in facts:
+        lines.append(f"  differs by {facts['largest_difference']:.1e} at most, {facts['ms_a_slice']:.1f} ms a slice")
+    lines += [f"  {precision}: left out: {why}" for precision, why in facts.get("left_out", {}).items()]
+    if "table" in facts:
+        from tfcovid.export.edge_table import edge_table
 
-
-def _table(rows: list[dict]) -> list[str]:
-    if not rows:
-        return []
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    cells = [columns] + [[_cell(row.get(column)) for column in columns] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return ["  " + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in cells]
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+        lines += edge_table(facts["table"])
+    return lines

@@ -17,7 +17,7 @@ FORMATS = {
     "savedmodel": ("float32",),
     "tflite": ("float32", "float16", "dynamic", "int8"),
     "onnx": ("float32",),
-    "openvino": ("float32", "int8"),
+    "openvino": ("float32",),
 }
 
 
@@ -73,6 +73,7 @@ def export_bundle(
             "versions": versions(),
             **write(system, partial, evidence, tuple(precisions) or FORMATS[to], tolerance, progress),
         }
+        facts["bytes"] = sum(file.stat().st_size for file in partial.rglob("*") if file.is_file())
         if to == "savedmodel" and output.exists():
             facts["version"] = _next_version(partial, output, facts["model"])
         _write_json(partial / "export.json", facts)

@@ -38,7 +38,7 @@ def write_savedmodel(
 
     Returns:
         For `export.json`: "model", "version", "signatures" with their facts, "largest_difference", "tolerance",
-        "seconds" of each request when warm, "bytes".
+        "seconds" of each request when warm.
 
     Raises:
         InputError: an answer is not that of the bundle.
@@ -72,7 +72,6 @@ def write_savedmodel(
         "largest_difference": max(one["verified"]["largest_difference"] for one in signatures.values()),
         "tolerance": tolerance,
         "warm_up": _warm_up(version, name, serving_inputs(system, model, Evidence.gather().scan)),
-        "bytes": sum(file.stat().st_size for file in version.rglob("*") if file.is_file()),
     }
 
 

@@ -18,7 +18,7 @@ from tfcovid.inference.system import System
 from tfcovid.scans import Scan
 from tfcovid.versions import versions
 
-_PRECISIONS = "int8", "bfloat16", "float16", "float32"  # lowest first
+_PRECISIONS = "bfloat16", "float16", "float32"  # lowest first
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-_HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+_HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
 
 class OpenVinoNetwork:
@@ -17,7 +17,7 @@ class OpenVinoNetwork:
 
     Args:
         file: `.xml`, its weights beside it.
-        precision: of the arithmetic: "float32", "bfloat16", or "int8" for a model whose integers are in the file.
+        precision: of the arithmetic, "float32" or "bfloat16".
         slices: the model is one of slices, for `each`.
     """
 

@@ -30,9 +30,11 @@ def read_together(config: Config, slice_network: keras.Model) -> keras.Model:
 
 def _by_window(name: str, value, config: Config):
     """`(views * batch, ...)` to `(batch, windows, ...)`, of the map to its mean over the windows."""
-    windows = len(config.window.predict)
-    value = ops.reshape(value, (windows * (2 if config.mirror else 1), -1, *value.shape[1:]))
+    ways = 2 if config.mirror else 1
+    value = ops.reshape(value, (ways, len(config.window.predict), -1, *value.shape[1:]))
     if config.mirror:
-        mirrored = value[windows:]
-        value = (value[:windows] + (ops.flip(mirrored, axis=3) if name == "lesion_map" else mirrored)) / 2
+        mirrored = value[1]
+        value = (value[0] + (ops.flip(mirrored, axis=3) if name == "lesion_map" else mirrored)) / 2
+    else:
+        value = value[0]
     return ops.mean(value, axis=0) if name == "lesion_map" else ops.moveaxis(value, 0, 1)

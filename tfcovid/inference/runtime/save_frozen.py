@@ -27,4 +27,6 @@ def save_frozen(model: keras.Model, folder: str | Path) -> None:
         return dict(zip(names, constants(*inputs), strict=True))
 
     signature = tf.function(serving_default, specs, autograph=False).get_concrete_function()
-    tf.saved_model.save(tf.Module(), str(folder), signatures={"serving_default": signature})
+    # Gradients are not exported: those of EfficientNet capture what a frozen graph does not hold.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(tf.Module(), str(folder), signatures={"serving_default": signature}, options=options)

@@ -114,9 +114,7 @@ else:
 
     facts = export_bundle("demo", "tflite", work / "edge", evidence, precisions=("float32", "float16", "dynamic"))
     for precision, one in facts["differences"].items():
-        print(
-            f"{precision}: the scan's probabilities differ by {one['scan']:.1e}, those of a slice by {one['slices']:.1e}"
-        )
+        print(f"{precision:8} differs by {one['scan']:.1e} for the scan, {one['slices']:.1e} for a slice")
     hu = network_slices(scan, system.config).hu[7:8]
     seen = [window(hu, center, system.config.window.width)[..., None] for center in system.config.window.predict]
     for precision, file in facts["networks"]["slice"]["files"].items():

@@ -9,8 +9,9 @@
 # jupyter execute notebooks/train_with_fit.ipynb   # or open it in VS Code or JupyterLab
 # ```
 #
-# It takes about a minute on two cores. To tell diseases apart takes hundreds of phantoms and some minutes: `tfcovid demo`.
-# A whole system, with its bundle and report, is one command: `tfcovid train CONFIG manifest.csv -o bundle`.
+# It takes about a minute on two cores. To tell diseases apart takes hundreds of phantoms and some minutes:
+# `tfcovid demo`. A whole system, with its bundle and report, is one command:
+# `tfcovid train CONFIG manifest.csv -o bundle`.
 
 # %%
 # %matplotlib inline
@@ -93,7 +94,7 @@ plt.show()
 
 # %%
 network = attention_unet(2, (SIDE, SIDE, 1), AttentionUNetVariant((8, 16, 24, 32)))
-epochs, batch = 10, 4
+epochs, batch = 8, 4
 rate = keras.optimizers.schedules.CosineDecay(3e-3, epochs * len(x["train"]) // batch)
 network.compile(keras.optimizers.Adam(rate), DiceCrossEntropy(), metrics=[MeanDice()])
 fitted = network.fit(

@@ -1,6 +1,7 @@
 """One small phantom cohort, its store and one trained bundle, made once for all tests that need them."""
 
 import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,9 @@ if os.environ.get("KERAS_BACKEND") == "torch":
 
     # Outputs of layers remember their gradients, and then refuse to become arrays.
     torch.Tensor.__array__ = lambda self, dtype=None, copy=None: self.detach().cpu().numpy()
+
+# Where tests import OpenVINO themselves it tells nobody of it; see `quiet_openvino`.
+sys.modules.setdefault("openvino_telemetry", None)
 
 # Small enough to train in seconds; every part of the real system is there.
 TINY = (
@@ -28,6 +32,14 @@ TINY = (
     "patient_net.head_size=4",
     "patient_net.reduction=8",
 )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory):
+    """What is compiled is kept in a folder of the tests, not of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFCOVID_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

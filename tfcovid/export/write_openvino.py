@@ -15,6 +15,7 @@ from tfcovid.inference.runtime.all_probabilities import all_probabilities
 from tfcovid.inference.runtime.check_compiled import EQUAL, EQUAL_VOXELS, check_compiled
 from tfcovid.inference.runtime.choose_runtime import choose_runtime
 from tfcovid.inference.runtime.compile_bundle import compile_bundle
+from tfcovid.inference.runtime.openvino_network import core
 from tfcovid.progress import status
 
 _MEANING = {
@@ -115,9 +116,7 @@ def _in_a_fresh_process(folder: Path, scan) -> tuple[np.ndarray, dict[str, Any]]
 
 
 def _signature(file: Path) -> dict[str, Any]:
-    import openvino
-
-    model = openvino.Core().read_model(file)
+    model = core().read_model(file)
 
     def told(ports: Sequence) -> dict[str, Any]:
         return {

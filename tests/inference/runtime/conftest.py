@@ -9,13 +9,6 @@ from tfcovid.inference import System, load
 from tfcovid.scans import read_scan
 
 
-@pytest.fixture(autouse=True, scope="session")
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TFCOVID_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 @pytest.fixture(scope="session")
 def scan(held_out):
     return read_scan(held_out)

@@ -13,6 +13,7 @@ from tfcovid.config import write_config
 from tfcovid.errors import InputError
 from tfcovid.inference.ensemble import Ensemble
 from tfcovid.inference.runtime.compiled import COMPILED, LUNGS, MEMBERS, THEN, file_hash, network_file
+from tfcovid.inference.runtime.quiet_openvino import quiet_openvino
 from tfcovid.inference.runtime.read_together import read_together
 from tfcovid.inference.runtime.save_frozen import save_frozen
 from tfcovid.inference.segmentation_system import SegmentationSystem
@@ -114,11 +115,11 @@ def _convert(model: keras.Model, file: Path) -> None:
             if file.suffix == ".tflite":
                 _to_litert(frozen, file)
             else:
-                import openvino
+                from tfcovid.inference.runtime.openvino_network import core
 
-                openvino.save_model(openvino.convert_model(frozen), file, compress_to_fp16=False)
+                quiet_openvino().save_model(core().read_model(frozen), file, compress_to_fp16=False)
         except Exception as error:  # of many kinds, all from the converters
-            words = next(filter(None, map(str.strip, str(error).splitlines())), repr(error))
+            words = " ".join(str(error).split()) or repr(error)
             runtime = "litert" if file.suffix == ".tflite" else "openvino"
             raise InputError(
                 f"the network {file.stem} of this bundle cannot run on {runtime}: use the runtime keras. "

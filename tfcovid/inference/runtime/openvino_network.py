@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tfcovid.inference.runtime.quiet_openvino import quiet_openvino
+
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
 
@@ -61,9 +63,7 @@ class OpenVinoNetwork:
 @lru_cache(maxsize=1)
 def core() -> Any:
     """OpenVINO's, one a process."""
-    import openvino
-
-    return openvino.Core()
+    return quiet_openvino().Core()
 
 
 def computes_bfloat16() -> bool:

@@ -14,8 +14,9 @@ test: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest $(PARALLEL)
 
-test-all: .venv/installed-dev
+test-all: .venv/installed-notebooks
 	$(BIN)/python -m pytest -m "" $(PARALLEL)
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 notebooks/*.ipynb
 
 # The rooms that run on every Keras backend.
 KERAS_ROOMS := tests/layers tests/losses tests/metrics tests/networks
@@ -49,6 +50,10 @@ build: .venv/installed-dev
 
 .venv/installed-dev: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@
+
+.venv/installed-notebooks: .venv/installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[notebooks]"
 	touch $@
 
 .venv/installed-parity: .venv/installed-dev

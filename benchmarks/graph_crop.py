@@ -18,10 +18,10 @@ import tensorflow as tf
 
 from benchmarks.lung_crop import SERIES, milliseconds
 from tfcovid import preprocess
-from tfcovid.export.body_box import body_box
-from tfcovid.export.crop_resize import crop_resize
-from tfcovid.export.lung_areas import lung_areas
-from tfcovid.export.lung_boxes import lung_boxes
+from tfcovid.export.graph.body_box import body_box
+from tfcovid.export.graph.crop_resize import crop_resize
+from tfcovid.export.graph.lung_areas import lung_areas
+from tfcovid.export.graph.lung_boxes import lung_boxes
 from tfcovid.scans import read_scan
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfcovid.config import Config
 from tfcovid.data import network_slices
 from tfcovid.data.network_slices import LungFinder
-from tfcovid.export.patient_graph import PatientGraph
+from tfcovid.export.graph.patient_graph import PatientGraph
 from tfcovid.inference.nonparametric import assess_slices
 from tfcovid.preprocess import window
 from tfcovid.scans import Scan

@@ -4,10 +4,10 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from tfcovid.export.decide import decide
-from tfcovid.export.segmenter_graph import SegmenterGraph
-from tfcovid.export.system_graph import SystemGraph
-from tfcovid.export.traced import STACK, traced
+from tfcovid.export.graph.decide import decide
+from tfcovid.export.graph.segmenter_graph import SegmenterGraph
+from tfcovid.export.graph.system_graph import SystemGraph
+from tfcovid.export.graph.traced import STACK, traced
 from tfcovid.inference import Ensemble, SegmentationSystem, System
 from tfcovid.scans.checks import HU_FLOOR
 

@@ -1,0 +1,1 @@
+"""Crop, selection, networks and decision as TensorFlow graphs, equal to those of tfcovid in NumPy and OpenCV."""

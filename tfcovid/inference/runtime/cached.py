@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import tfcovid
 from tfcovid.inference.bundles import shipped_bundles
+from tfcovid.inference.runtime.cache_folder import cache_folder
 from tfcovid.inference.runtime.compiled import PACKAGES, file_hash
 from tfcovid.inference.runtime.openvino_network import computes_bfloat16
 
@@ -20,11 +21,6 @@ KEPT = 16  # compiled bundles; those used last
 _FORM = 1  # changes with what `compile_bundle` writes
 
 _TEMPORARY: list[TemporaryDirectory] = []  # until the process ends, where the cache cannot be written
-
-
-def cache_folder() -> Path:
-    """Where compiled bundles are kept: `$TFCOVID_CACHE`, by default `~/.cache/tfcovid`."""
-    return Path(os.environ.get("TFCOVID_CACHE") or Path.home() / ".cache" / "tfcovid")
 
 
 def is_cached(bundle: Path, runtime: str) -> bool:

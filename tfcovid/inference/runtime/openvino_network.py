@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tfcovid.inference.runtime.cache_folder import cache_folder
 from tfcovid.inference.runtime.quiet_openvino import quiet_openvino
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
@@ -31,6 +32,9 @@ class OpenVinoNetwork:
             model.reshape([1, *list(model.input().partial_shape)[1:]])
         hint = "THROUGHPUT" if slices else "LATENCY"
         options = {"INFERENCE_PRECISION_HINT": _HINTS[precision], "PERFORMANCE_HINT": hint}
+        if cache_folder().resolve() in file.resolve().parents:
+            # What was compiled for this processor, loaded in a fifth of the time. Folders of others stay as they are.
+            options["CACHE_DIR"] = str(file.parent / "compiled")
         self._compiled = core().compile_model(model, "CPU", options)
         self.outputs = tuple(one.any_name for one in self._compiled.outputs)
 

@@ -136,7 +136,7 @@ def test_the_graph_windows_hu_and_completes_a_single_probability(lung_outliner):
     np.testing.assert_allclose(found.sum(axis=-1), 1, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["lungs", "infection"])
+@pytest.mark.parametrize("kind", ["lungs", pytest.param("infection", marks=pytest.mark.slow)])
 def test_a_bundle_gives_the_same_masks_in_a_fresh_process(kind, request, held_out):
     bundle = request.getfixturevalue(f"{kind}_bundle")
     found = load_segmenter(bundle).segment(read_scan(held_out))

@@ -184,6 +184,10 @@ def _runs_as_tflite(inputs, expected, tmp_path):
     _assert_equal(found, expected)
 
 
+# bfloat16 rounds eight times as coarsely as float16; processors without instructions for it round partial sums too.
+_NEAR = {"mixed_float16": 0.03, "mixed_bfloat16": 0.1}
+
+
 def _runs_in_half_precision(make, weights, inputs, expected, policy):
     """Finite, as declared, and near the result in float32."""
     before = keras.config.dtype_policy()
@@ -201,6 +205,6 @@ def _runs_in_half_precision(make, weights, inputs, expected, policy):
             np.testing.assert_array_equal(one, other)
             return
         away = np.abs(np.asarray(one, "float64") - other).mean() / max(np.abs(other).mean(), 1e-3)
-        assert away < 0.03, f"{policy} is {away:.0%} away from float32"
+        assert away < _NEAR[policy], f"{policy} is {away:.0%} away from float32"
 
     keras.tree.map_structure(near, found, expected)

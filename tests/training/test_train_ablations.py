@@ -57,6 +57,7 @@ def test_what_cannot_be_compared_stops_before_a_scan_is_read(tiny, cohort, train
     assert not trained and not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_variants_of_the_patient_network_train_one_slice_network(tiny, cohort, store, bundle, tmp_path, monkeypatch):
     """And end with the weights of a run of their own."""
     stage = importlib.import_module("tfcovid.training.fit_stage")

@@ -86,10 +86,10 @@ def _place(bundle: Path, runtime: str) -> Path:
 def _content(bundle: Path) -> str:
     kinds = {".keras", ".json", ".yaml", ".md"}
     files = sorted(path for path in bundle.rglob("*") if path.suffix in kinds and path.is_file())
-    return _hash(tuple((path, *path.stat()[6:9]) for path in files))
+    return _hash(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
 
 
 @lru_cache(maxsize=8)
 def _hash(files: tuple) -> str:
-    """Of files, each with its size and times."""
+    """Of files, each with its size and time."""
     return file_hash(path for path, *_ in files)

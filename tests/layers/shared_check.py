@@ -184,8 +184,12 @@ def _runs_as_tflite(inputs, expected, tmp_path):
     _assert_equal(found, expected)
 
 
-# bfloat16 rounds eight times as coarsely as float16; processors without instructions for it round partial sums too.
-_NEAR = {"mixed_float16": 0.03, "mixed_bfloat16": 0.1}
+def _near(policy):
+    """How far from float32 outputs may be, as a share of them."""
+    # Processors without instructions for bfloat16 round partial sums too, where others keep them in float32.
+    cpu = Path("/proc/cpuinfo")
+    rounds_sums = cpu.is_file() and not any(one in cpu.read_text() for one in ("avx512_bf16", "amx_bf16"))
+    return 0.1 if policy == "mixed_bfloat16" and rounds_sums else 0.03
 
 
 def _runs_in_half_precision(make, weights, inputs, expected, policy):
@@ -205,6 +209,6 @@ def _runs_in_half_precision(make, weights, inputs, expected, policy):
             np.testing.assert_array_equal(one, other)
             return
         away = np.abs(np.asarray(one, "float64") - other).mean() / max(np.abs(other).mean(), 1e-3)
-        assert away < _NEAR[policy], f"{policy} is {away:.0%} away from float32"
+        assert away < _near(policy), f"{policy} is {away:.0%} away from float32"
 
     keras.tree.map_structure(near, found, expected)

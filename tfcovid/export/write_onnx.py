@@ -111,10 +111,7 @@ def _differences(
     for name, member in members.items():
         before = f"{name}_" if name else ""
         patient, lungs = running.get(f"{before}patient"), running.get(f"{before}lungs")
-        read = running[f"{before}slice"]
-        chain = EdgeChain(
-            member.config, lambda hu, read=read: read({"hu": hu[..., np.newaxis]}), patient, member.finder
-        )
+        chain = EdgeChain(member.config, _of_hu(running[f"{before}slice"]), patient, member.finder)
         answers.append(chain.answer(evidence.scan))
         if patient is not None:
             own = edge_patient_difference(member.patient_network, patient, answers[-1].features)

@@ -143,13 +143,16 @@ def _untrained(config: str, settings: list[str], work: Path) -> str:
     from tfcovid.cli.quiet_tensorflow import quiet_tensorflow
 
     quiet_tensorflow()
+    import keras
+
     from tfcovid.config import load_config, write_config
     from tfcovid.training.patient_stage import patient_network
     from tfcovid.training.slice_network import slice_network
 
     folder = work / "bundle"
     folder.mkdir()
-    read = load_config(config, settings)
+    keras.utils.set_random_seed(0)
+    read = load_config(config, ["slice_net.weights=null", *settings])
     network = slice_network(read)
     network.save(folder / "slice.keras")
     if read.trains_patients:
@@ -162,13 +165,17 @@ def _untrained(config: str, settings: list[str], work: Path) -> str:
 
 def _torch(name: str, shape: str, bfloat16: str) -> dict:
     import torch
-    from torch_networks import timm_network
+
+    # Not by way of `torch_networks`: that imports TensorFlow, beside which some builds of PyTorch compile nothing.
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.networks.timm_models import timm_library
 
     height, width, windows = json.loads(shape)
     wanted = torch.bfloat16 if bfloat16 == "1" else torch.float32
     if bfloat16 == "1" and not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         sys.exit("no bfloat16")
-    network = timm_network(name.removesuffix("_timm"), 4).eval().to(memory_format=torch.channels_last)
+    network = timm_library().create_model(name.removesuffix("_timm"), num_classes=4).eval()
+    network = network.to(memory_format=torch.channels_last)
     slices = 8
     seen = torch.rand(slices * windows, 3, height, width).to(memory_format=torch.channels_last)
     with torch.inference_mode(), torch.autocast("cpu", wanted, enabled=bfloat16 == "1"):

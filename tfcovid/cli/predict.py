@@ -88,6 +88,7 @@ def _one(bundle, runtime, path: Path, output: Path, series, allow, with_identity
 
     from tfcovid.cli.say_runtime import say_runtime
     from tfcovid.inference import load
+    from tfcovid.inference.diagnosis import ready_to_save
     from tfcovid.report.rounded import rounded
     from tfcovid.scans import read_scan
 
@@ -96,6 +97,7 @@ def _one(bundle, runtime, path: Path, output: Path, series, allow, with_identity
         loading = pool.submit(load, bundle, runtime)
         scan = read_scan(path, series=series, allow=allow, identity=with_identity, progress=True)
         read = perf_counter() - started
+        ready_to_save()
         system = loading.result()
     say_runtime(system)
     for finding in scan.findings:

@@ -1,5 +1,4 @@
 import numpy as np
-from scipy.spatial import KDTree
 
 from tfcovid.preprocess.bounding_box import bounding_box
 from tfcovid.preprocess.surface_voxels import surface_voxels
@@ -22,6 +21,8 @@ def surface_distances(
         Two float64 vectors, mm: of the first's surface voxels and of the second's. Both are empty where either mask
         has no surface.
     """
+    from scipy.spatial import KDTree
+
     # One more voxel on every side: whether that one is known matters too.
     box = tuple(slice(max(0, at.start - 1), at.stop + 1) for at in bounding_box(first | second))
     spacing = np.asarray(spacing, np.float64)

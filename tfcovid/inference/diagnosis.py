@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -123,13 +124,20 @@ class Diagnosis:
         """
         if self.small_map is None:
             return None
-        shape = self.scan.voxels.shape
-        whole = paste(self.small_map, self.slices.boxes, shape[1:]).astype(np.float32, copy=False)
-        if len(whole) < len(self.scan.voxels):
-            read, whole = whole, np.zeros(shape, np.float32)
-            whole[self.slices.index] = read
-        whole *= self.body
+        whole = np.empty(self.scan.voxels.shape, np.float32)
+        for k, one in enumerate(whole):
+            one[:] = self.lesion_map_of(k)
         return whole
+
+    def lesion_map_of(self, k: int) -> np.ndarray:
+        """Slice `k` of the lesion map: `(height, width)`, without the memory that the whole map takes."""
+        shape = self.scan.voxels.shape[1:]
+        read = np.flatnonzero(self.slices.index == k)
+        if not len(read):
+            return np.zeros(shape, np.float32)
+        one = paste(self.small_map[read], self.slices.boxes[read], shape)[0].astype(np.float32, copy=False)
+        one *= self.body[k]
+        return one
 
     @cached_property
     def sides(self) -> tuple[np.ndarray, str]:
@@ -145,7 +153,10 @@ class Diagnosis:
     @cached_property
     def suspicious(self) -> dict[str, float | None] | None:
         """Per cent of the left, the right and both lungs that the lesion map marks; None without a map."""
-        return None if self.lesion_map is None else suspicious_share(self.lesion_map, self.sides[0])
+        if self.small_map is None:
+            return None
+        sides, _ = self.sides
+        return suspicious_share(map(self.lesion_map_of, range(len(sides))), sides)
 
     @property
     def _config(self) -> Config:
@@ -262,17 +273,18 @@ class Diagnosis:
         )
 
     def _write(self, folder: Path, identity: bool, progress: bool) -> None:
-        heat = self.lesion_map  # which all threads want
-        with ThreadPoolExecutor(3) as pool:
-            # Compression, drawing, and the rest: each takes about as long.
-            done = [pool.submit(self._write_volumes, folder, heat), pool.submit(self.plot, folder / "figure.png")]
+        self.body  # noqa: B018, which all threads want
+        with ThreadPoolExecutor(2) as pool:
+            done = [pool.submit(self.plot, folder / "figure.png"), pool.submit(self._write_volumes, folder)]
+            self.suspicious  # noqa: B018, on one core; what comes after it draws on all of them
             self._write_report(folder, identity, progress)
             for one in done:
                 one.result()
 
-    def _write_volumes(self, folder: Path, heat: np.ndarray | None) -> None:
-        if heat is not None:
-            write_nifti(per_cent(heat), folder / "lesion_map.nii.gz", like=self.scan)
+    def _write_volumes(self, folder: Path) -> None:
+        if self.small_map is not None:
+            slices = map(self.lesion_map_of, range(len(self.scan.voxels)))
+            write_nifti(per_cent(slices, self.scan.voxels.shape), folder / "lesion_map.nii.gz", like=self.scan)
         if self.lungs is not None:
             write_nifti(self.lungs, folder / "lungs.nii.gz", like=self.scan)
 
@@ -288,9 +300,18 @@ class Diagnosis:
         (folder / "report.json").write_text(json.dumps(self.summary, indent=2) + "\n", encoding="utf-8")
 
 
-def per_cent(heat: np.ndarray) -> np.ndarray:
+def ready_to_save() -> None:
+    """Imports what `Diagnosis.save` needs and the networks do not: half a second that can go by while they load."""
+    import nibabel  # noqa: F401
+    import skimage.segmentation  # noqa: F401
+
+    import tfcovid.inference.figure
+    import tfcovid.report  # noqa: F401
+
+
+def per_cent(heat: Iterable[np.ndarray], shape: tuple[int, int, int]) -> np.ndarray:
     """uint8 of a map in [0, 1], slice by slice: a whole scan of 32-bit numbers more would be 0.3 GB."""
-    found = np.empty(heat.shape, np.uint8)
+    found = np.empty(shape, np.uint8)
     for one, to in zip(heat, found, strict=True):
-        to[:] = np.rint(one * 100)
+        np.rint(one * 100, out=to, casting="unsafe")
     return found

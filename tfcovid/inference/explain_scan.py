@@ -89,7 +89,7 @@ class Explanation:
 
     def _write(self, folder: Path) -> None:
         scan = self.diagnosis.scan
-        write_nifti(per_cent(self.heat), folder / "heat_map.nii.gz", like=scan)
+        write_nifti(per_cent(self.heat, self.heat.shape), folder / "heat_map.nii.gz", like=scan)
         self.sheet().savefig(folder / "heat_map.png")
         if self.sheets:
             (folder / "features").mkdir()

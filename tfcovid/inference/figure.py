@@ -33,11 +33,12 @@ def draw(diagnosis: "Diagnosis") -> Figure:
     has_map = diagnosis.small_map is not None
     tile = _tile_height(diagnosis), _TILE_WIDTH
     pitch = (tile[0] * (2 if has_map else 1) + 2 * _GAP, tile[1] + _GAP)
-    canvas = np.ones((rows * pitch[0], columns * pitch[1], 3), np.float32)
+    # Red, green, blue and opacity in bytes: matplotlib takes several times as long over any other form.
+    canvas = np.full((rows * pitch[0], columns * pitch[1], 4), 255, np.uint8)
     corners = [(place // columns * pitch[0], place % columns * pitch[1]) for place in range(len(shown))]
     for (top, left), n in zip(corners, shown, strict=True):
         pictures = np.concatenate(_tiles(diagnosis, n, tile))
-        canvas[top : top + len(pictures), left : left + tile[1]] = pictures
+        canvas[top : top + len(pictures), left : left + tile[1], :3] = np.rint(255 * pictures)
 
     width, height = max(canvas.shape[1] / 100 + 0.2, 9.0), canvas.shape[0] / 100
     bars = 0.55 + 0.24 * len(diagnosis.labels)
@@ -51,7 +52,7 @@ def draw(diagnosis: "Diagnosis") -> Figure:
     what += f", {words.map[0].lower()}{words.map[1:]} beneath with the call of the slice" if has_map else ""
     figure.text(0.1 / width, 1 - 0.62 / total, what, fontsize=9, parse_math=False)
     axes = figure.add_axes((0.1 / width, (bars + 0.3) / total, canvas.shape[1] / 100 / width, height / total))
-    axes.imshow(np.clip(canvas, 0, 1), interpolation="nearest")
+    axes.imshow(canvas, interpolation="nearest")
     axes.axis("off")
     mark = {"color": "white", "fontsize": 7, "bbox": {"facecolor": "black", "alpha": 0.55, "pad": 1, "linewidth": 0}}
     mark["parse_math"] = False  # a label is no formula
@@ -90,7 +91,7 @@ def _tiles(diagnosis: "Diagnosis", n: int, tile: tuple[int, int]) -> list[np.nda
     grey = np.repeat(_fit(grey, spacing, tile)[..., None], 3, axis=-1)
     if diagnosis.small_map is None:
         return [grey]
-    heat = _fit(diagnosis.lesion_map[diagnosis.slices.index[n], top:bottom, left:right], spacing, tile)
+    heat = _fit(diagnosis.lesion_map_of(diagnosis.slices.index[n])[top:bottom, left:right], spacing, tile)
     return [grey, heat_overlay(grey[..., 0], heat)]
 
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from tfcovid.config.segmenter import BACKGROUND, INFECTION, LEFT, RIGHT
 from tfcovid.inference.clicks import Clicks
-from tfcovid.inference.overlay import draw_masks
 from tfcovid.inference.scroll import write_scroll
 from tfcovid.inference.severity import severity
 from tfcovid.into_place import folder_into_place
@@ -130,6 +129,8 @@ class Segmentation:
         Args:
             path: a PNG to write; without it the matplotlib figure is returned.
         """
+        from tfcovid.inference.overlay import draw_masks
+
         figure = draw_masks(self.scan, self.masks, self.outlined, title=self.settings["name"], notice=self.notice)
         if path is None:
             return figure

@@ -2,7 +2,6 @@ from typing import Any
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial import KDTree
 
 from tfcovid.errors import InputError
 from tfcovid.preprocess.bounding_box import bounding_box
@@ -76,6 +75,8 @@ def _with_infection(lungs: np.ndarray, infection: np.ndarray, spacing: tuple[flo
     if not outside.any() or not lungs.any():
         return sides
     inside = lungs > 0
+    from scipy.spatial import KDTree
+
     box = bounding_box(inside)
     surface = np.argwhere(surface_voxels(inside[box])) + [at.start for at in box]
     places = np.argwhere(outside)

@@ -66,7 +66,9 @@ def paste(
     """
     maps = _require_stack(maps, labels)
     boxes = _require_boxes(boxes, (len(maps), *shape))
-    result = np.full((len(maps), *shape), fill, maps.dtype)
+    result = np.zeros((len(maps), *shape), maps.dtype)
+    if fill:  # zeros cost no memory where nothing is written
+        result[:] = fill
     for one, (top, left, bottom, right), out in zip(maps, boxes, result, strict=True):
         out[top:bottom, left:right] = _resize(one, (bottom - top, right - left), labels)
     return result

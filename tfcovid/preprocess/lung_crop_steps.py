@@ -1,9 +1,6 @@
 """The steps of the M3Lung-Sys lung crop on one slice, for people to look at."""
 
 import numpy as np
-from skimage.measure import label
-from skimage.morphology import opening
-from skimage.segmentation import clear_border
 
 from tfcovid.preprocess.hounsfield import require_hu
 from tfcovid.preprocess.lung_crop import LUNG_BELOW_HU, TABLE_KERNEL
@@ -23,6 +20,10 @@ def lung_crop_steps(hu: np.ndarray) -> dict[str, np.ndarray]:
     Raises:
         InputError: not HU, or not two axes.
     """
+    from skimage.measure import label
+    from skimage.morphology import opening
+    from skimage.segmentation import clear_border
+
     dark = require_hu(hu, ndim=2) < LUNG_BELOW_HU
     # "ignore": what lies outside the image neither erodes nor dilates it.
     opened = opening(dark, TABLE_KERNEL.astype(bool), mode="ignore")

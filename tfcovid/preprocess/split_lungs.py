@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 from scipy import ndimage
-from skimage.segmentation import watershed
 
 from tfcovid.preprocess.bounding_box import bounding_box
 from tfcovid.preprocess.largest_components import require_mask
@@ -146,7 +145,7 @@ def _grown_from_cores(coarse: np.ndarray, spacing: tuple[float, float, float], m
             right, left = pair
             cores = np.zeros(found + 1, np.int32)
             cores[right], cores[left] = RIGHT, LEFT
-            return watershed(-depth, cores[number], mask=coarse)
+            return _watershed(-depth, cores[number], mask=coarse)
     return None
 
 
@@ -169,9 +168,16 @@ def _at_full_resolution(
     )
     inside, open_ = mask[around], _enlarged(band, steps, mask.shape)[around]
     depth = ndimage.distance_transform_edt(inside, sampling=spacing).astype(np.float32)
-    redrawn = watershed(-depth, np.where(open_, 0, fine[around]), mask=inside)
+    redrawn = _watershed(-depth, np.where(open_, 0, fine[around]), mask=inside)
     np.copyto(fine[around], redrawn.astype(np.uint8), where=redrawn > 0)
     return fine
+
+
+def _watershed(*args, **kwargs) -> np.ndarray:
+    # Imported late: scikit-image takes a tenth of a second, which most runs can do without.
+    from skimage.segmentation import watershed
+
+    return watershed(*args, **kwargs)
 
 
 def _enlarged(blocks: np.ndarray, steps: tuple[int, int, int], shape: tuple[int, int, int]) -> np.ndarray:

@@ -1,6 +1,5 @@
 """The colours of lesion maps, in every picture and page: warm is suspicious, 0 is nothing, and 1 is 1 everywhere."""
 
-import matplotlib
 import numpy as np
 
 _COVER = 0.6  # opacity of the warmest: the slice stays to be seen
@@ -9,6 +8,8 @@ _LUNG = 0.25  # grey level
 
 def heat_colours(heat: np.ndarray) -> np.ndarray:
     """`(..., 3)` in [0, 1], red, green, blue, of a map in [0, 1]."""
+    import matplotlib
+
     return matplotlib.colormaps["inferno"](0.5 + 0.38 * np.clip(heat, 0, 1))[..., :3]
 
 

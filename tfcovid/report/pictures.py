@@ -1,6 +1,7 @@
 """Slices and what lies over them as pictures for a page, in patient proportions."""
 
 import base64
+from functools import cache
 from io import BytesIO
 
 import cv2
@@ -35,10 +36,7 @@ def grey_jpeg(pixels: np.ndarray, level: tuple[float, float], size: tuple[int, i
 def heat_png(heat: np.ndarray, size: tuple[int, int]) -> bytes:
     """A map in [0, 1] in colours from nothing at 0 to the warmest at 1, on one scale for every picture."""
     heat = cv2.resize(np.asarray(heat, np.float32), size, interpolation=cv2.INTER_AREA)
-    steps = np.rint(np.clip(heat, 0, 1) * _STEPS).astype(np.uint8)
-    values = np.arange(_STEPS + 1) / _STEPS
-    colours, cover = (np.rint(255 * found).astype(np.uint8) for found in (heat_colours(values), heat_cover(values)))
-    return _palette_png(steps, colours, cover)
+    return _palette_png(np.rint(np.clip(heat, 0, 1) * _STEPS).astype(np.uint8), *_heat_palette())
 
 
 def mask_png(mask: np.ndarray, size: tuple[int, int], colours: np.ndarray, outline: bool = False) -> bytes:
@@ -50,6 +48,12 @@ def mask_png(mask: np.ndarray, size: tuple[int, int], colours: np.ndarray, outli
             inner |= cv2.erode((mask == label).astype(np.uint8), np.ones((5, 5), np.uint8))
         mask = np.where(inner, 0, mask).astype(np.uint8)
     return _palette_png(mask, colours, np.where(np.arange(len(colours)), 255, 0).astype(np.uint8))
+
+
+@cache
+def _heat_palette() -> list[np.ndarray]:
+    values = np.arange(_STEPS + 1) / _STEPS
+    return [np.rint(255 * found).astype(np.uint8) for found in (heat_colours(values), heat_cover(values))]
 
 
 def _palette_png(numbers: np.ndarray, colours: np.ndarray, opacity: np.ndarray) -> bytes:

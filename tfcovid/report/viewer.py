@@ -31,41 +31,40 @@ _MANY = 400  # slices, above which pictures become smaller
 def viewer(diagnosis: "Diagnosis", progress: bool = False) -> tuple[str, dict[str, Any]]:
     """The slices as HTML, and the data that the script of the report needs to show them."""
     scan, count = diagnosis.scan, len(diagnosis.scan.voxels)
-    heat = diagnosis.lesion_map
+    has_map = diagnosis.small_map is not None
     found, words = diagnosis.segmentation, Wording.of(diagnosis)
     masks, labels = (found.masks, found.outlined) if found else (None, ())
     colours, infection = mask_colours(labels), found and found.infection
-    suspicion = _suspicion(diagnosis, heat)
-    keys, sides = key_slices(suspicion), _sides(scan)
-    side = round(_SIDE * min(1, (_MANY / count) ** 0.5))
+    sides, side = _sides(scan), round(_SIDE * min(1, (_MANY / count) ** 0.5))
     size = picture_size(scan, side)
 
-    def pictures(k: int) -> tuple[bytes, bytes, bytes]:
+    def pictures(k: int) -> tuple[bytes, bytes, bytes, float]:
         ct = grey_jpeg(scan.voxels[k], LEVEL, size, _CT / count)
         warm = lines = b""
-        if heat is not None and heat[k].any():
-            warm = _within(_HEAT / count, scan, _HEAT_SIDE, lambda at: heat_png(heat[k], at))
+        heat = diagnosis.lesion_map_of(k) if has_map else None
+        if has_map and heat.any():
+            warm = _within(_HEAT / count, scan, _HEAT_SIDE, lambda at: heat_png(heat, at))
         if masks is not None and masks[k].any():
             lines = _within(_MASKS / count, scan, side, lambda at: mask_png(masks[k], at, colours, outline=True))
-        return ct, warm, lines
+        return ct, warm, lines, heat.sum(dtype=float) if has_map else 0.0
 
     with ThreadPoolExecutor() as pool:
         coded = list(with_progress(pool.map(pictures, range(count)), count, "Writing the report", progress))
-    rows = {row["slice"]: row for row in diagnosis.slice_table}
+    *coded, warmth = zip(*coded, strict=True)
+    suspicion = _suspicion(diagnosis, np.array(warmth) if has_map else None)
+    keys, rows = key_slices(suspicion), {row["slice"]: row for row in diagnosis.slice_table}
     infected = None if infection is None else infection.any(axis=(1, 2))
-    ct, warm, lines = ([base64_text(one) for one in some] for some in zip(*coded, strict=True))
+    ct, warm, lines = ([base64_text(one) for one in some] for some in coded)
     data: dict[str, Any] = {"ct": ct, "heat": warm, "masks": lines}
     data["said"] = [_said(k, count, rows.get(k), diagnosis, words.sign) for k in range(count)]
     data["start"] = max(keys, key=lambda k: suspicion[k])
-    figures = "\n".join(
-        _figure(k, rows.get(k), (grey_jpeg(scan.voxels[k], LEVEL, size, _KEY), *coded[k][1:]), size, sides, words.sign)
-        for k in keys
-    )
-    several, over = count > 1, [kind for kind, there in (("heat", heat is not None), ("masks", bool(labels))) if there]
+    shown = {k: (grey_jpeg(scan.voxels[k], LEVEL, size, _KEY), coded[1][k], coded[2][k]) for k in keys}
+    figures = "\n".join(_figure(k, rows.get(k), one, size, sides, words.sign) for k, one in shown.items())
+    several, over = count > 1, [kind for kind, there in (("heat", has_map), ("masks", bool(labels))) if there]
     body = f"""<section class="slices{" both" if several else ""}">
 <h2>{"Slices" if several else "Slice"}</h2>
 <div class="keys-side{"" if several else " only-print"}">
-<p class="quiet">{_chosen(words, heat is not None, infected, bool(suspicion.any()))}</p>
+<p class="quiet">{_chosen(words, has_map, infected, bool(suspicion.any()))}</p>
 <ul class="keys">
 {figures}
 </ul>
@@ -82,11 +81,10 @@ def viewer(diagnosis: "Diagnosis", progress: bool = False) -> tuple[str, dict[st
     return body, data
 
 
-def _suspicion(diagnosis: "Diagnosis", heat: np.ndarray | None) -> np.ndarray:
+def _suspicion(diagnosis: "Diagnosis", warmth: np.ndarray | None) -> np.ndarray:
     """Of each slice: the area of its infection, where it was outlined; then the sum of its map, or its probability."""
-    if heat is not None:
-        value = heat.sum(axis=(1, 2), dtype=float)
-    else:
+    value = warmth
+    if warmth is None:
         value = np.zeros(len(diagnosis.scan.voxels))
         value[diagnosis.slices.index] = diagnosis.lesion_probabilities
     found = diagnosis.segmentation

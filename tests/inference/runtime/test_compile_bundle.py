@@ -11,6 +11,7 @@ from tfcovid.config.schema import Config
 from tfcovid.errors import InputError
 from tfcovid.inference import Clicks, Ensemble, explain_scan, load, load_segmenter
 from tfcovid.inference.load import is_segmenter, needs_keras
+from tfcovid.inference.runtime import check_compiled as check_module
 from tfcovid.inference.runtime import compiled as compiled_module
 from tfcovid.inference.runtime import openvino_network
 from tfcovid.inference.runtime.all_probabilities import all_probabilities
@@ -31,6 +32,16 @@ print(json.dumps([found.probabilities, system.runtime["name"], strange]))
 """
 
 
+# How far probabilities may lie from Keras's, by the precision of the arithmetic, which is the processor's choice.
+WITHIN = {"float32": 1e-4, "bfloat16": 0.01}
+
+
+@pytest.fixture
+def in_float32(monkeypatch):
+    monkeypatch.setattr(check_module, "computes_bfloat16", lambda: False)
+    monkeypatch.setattr(openvino_network, "computes_bfloat16", lambda: False)
+
+
 def equal(found, expected, tolerance=1e-4):
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
@@ -39,10 +50,11 @@ def equal(found, expected, tolerance=1e-4):
 def test_a_bundle_says_the_same_on_openvino(on_openvino, system, scan):
     assert on_openvino.runtime["name"] == "openvino" and on_openvino.slice_network is None
     found, expected = on_openvino.predict(scan), system.predict(scan)
-    equal(all_probabilities(on_openvino, scan), all_probabilities(system, scan))
-    equal(found.small_map, expected.small_map)
+    precision = found.summary["runtime"]["precision"]
+    equal(all_probabilities(on_openvino, scan), all_probabilities(system, scan), WITHIN[precision])
+    equal(found.small_map, expected.small_map, WITHIN[precision])
     assert found.label == expected.label and found.slice_calls == expected.slice_calls
-    assert found.summary["runtime"]["precision"] == "float32" and expected.summary["runtime"]["name"] == "keras"
+    assert expected.summary["runtime"]["name"] == "keras"
     assert found.summary["bundle"] == expected.summary["bundle"]
 
 
@@ -50,7 +62,9 @@ def test_a_whole_diagnosis_needs_no_tensorflow(on_openvino, bundle, system, scan
     assert not needs_keras(bundle, "openvino") and needs_keras(bundle)
     probabilities, name, strange = fresh(_WITHOUT_KERAS, bundle, "openvino", held_out, tmp_path / "out")
     assert (name, strange) == ("openvino", [])
-    assert probabilities == pytest.approx(system.predict(scan).probabilities, abs=1e-4)
+    assert probabilities == pytest.approx(
+        system.predict(scan).probabilities, abs=WITHIN[on_openvino.runtime["precision"]]
+    )
     assert json.loads((tmp_path / "out/report.json").read_text())["runtime"]["name"] == "openvino"
 
 
@@ -63,7 +77,9 @@ def test_a_bundle_says_the_same_on_litert(bundle, system, scan):
 
 
 @pytest.mark.parametrize("runtime", ["openvino", pytest.param("litert", marks=pytest.mark.slow)])
-def test_lungs_crop_and_infection_say_the_same(with_settings, lungs_bundle, infection_bundle, scan, tmp_path, runtime):
+def test_lungs_crop_and_infection_say_the_same(
+    in_float32, with_settings, lungs_bundle, infection_bundle, scan, tmp_path, runtime
+):
     if runtime == "litert":
         pytest.importorskip("ai_edge_litert")
     finder, then = load_segmenter(lungs_bundle), load_segmenter(infection_bundle)
@@ -90,7 +106,7 @@ def test_lungs_crop_and_infection_say_the_same(with_settings, lungs_bundle, infe
     assert np.abs(parts[0] - unclicked).max() > 1e-3
 
 
-def test_an_ensemble_and_its_members_say_the_same(with_settings, scan, tmp_path):
+def test_an_ensemble_and_its_members_say_the_same(in_float32, with_settings, scan, tmp_path):
     members = {"a": with_settings(), "b": with_settings("patient_net.kind=nonparametric", "window.width=1000")}
     ensemble = Ensemble(members["a"].config, members, {"format": 1, "name": "two", "members": ["a", "b"]}, "# card\n")
     compile_bundle(ensemble, tmp_path / "compiled", "openvino")
@@ -163,7 +179,6 @@ def test_a_damaged_cache_is_made_again_and_said(bundle, on_openvino, monkeypatch
 def test_bfloat16_is_used_only_where_it_was_tried_and_holds(copied, monkeypatch):
     monkeypatch.setattr(openvino_network, "computes_bfloat16", lambda: True)
     facts = json.loads((copied / COMPILED).read_text())
-    assert facts["bfloat16"] is None
     for tried, precision, note in (
         (None, "float32", "without bfloat16"),
         ({"largest_difference": 0.2, "holds": False}, "float32", "moves probabilities by 0.200"),

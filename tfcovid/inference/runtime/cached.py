@@ -2,9 +2,9 @@ import hashlib
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -86,10 +86,12 @@ def _place(bundle: Path, runtime: str) -> Path:
 def _content(bundle: Path) -> str:
     kinds = {".keras", ".json", ".yaml", ".md"}
     files = sorted(path for path in bundle.rglob("*") if path.suffix in kinds and path.is_file())
-    return _hash(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
+    return hashlib.blake2b(json.dumps([_fingerprint(path) for path in files]).encode(), digest_size=16).hexdigest()
 
 
-@lru_cache(maxsize=8)
-def _hash(files: tuple) -> str:
-    """Of files, each with its size and time."""
-    return file_hash(path for path, *_ in files)
+def _fingerprint(file: Path) -> Any:
+    """Of its content; of Keras's archives by the checksums of their members, for weights may be many gigabytes."""
+    if not zipfile.is_zipfile(file):
+        return file_hash([file])
+    with zipfile.ZipFile(file) as archive:
+        return [(one.filename, one.file_size, one.CRC) for one in archive.infolist()]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -48,22 +49,33 @@ def read_compiled(folder: Path, precision: str | None = None) -> Compiled:
     facts = json.loads((folder / COMPILED).read_text(encoding="utf-8"))
     if facts["format"] != 1:
         raise InputError(f"{folder}: compiled in format {facts['format']}; this tfcovid reads format 1. Update it.")
-    for name, expected in facts["files"].items():
-        if not (folder / name).is_file() or file_hash([folder / name]) != expected:
-            raise InputError(f"{folder}: incomplete or damaged compiled bundle: {name}; copy or export it again.")
     runtime = choose_runtime(facts["runtime"])
     note = ""
     if precision is None:
         precision, note = (facts["precision"], "") if runtime == "litert" else _precision(facts)
-    try:
-        networks = {
-            name: _network(network_file(folder, name, runtime), precision, by_slice)
+    # What joins slices takes little time, and carries what the slices are off to the answer: in float32.
+    precisions = {name: "float32" if name == "patient" else precision for name in facts["networks"]}
+    with ThreadPoolExecutor() as pool:  # large files take as long to check as to load
+        intact = pool.submit(_require_intact, folder, facts["files"])
+        if runtime == "litert":  # which breaks down over a damaged file
+            intact.result()
+        loading = {
+            name: pool.submit(_network, network_file(folder, name, runtime), precisions[name], by_slice)
             for name, by_slice in facts["networks"].items()
         }
-    except RuntimeError as error:
-        raise InputError(f"{folder}: {runtime} cannot read it: {error}; copy or export it again.") from error
+        intact.result()
+        try:
+            networks = {name: one.result() for name, one in loading.items()}
+        except RuntimeError as error:
+            raise InputError(f"{folder}: {runtime} cannot read it: {error}; copy or export it again.") from error
     said = {"name": runtime, "version": version(PACKAGES[runtime]), "precision": precision}
     return Compiled(networks, said | ({"note": note} if note else {}), facts)
+
+
+def _require_intact(folder: Path, files: dict[str, str]) -> None:
+    for name, expected in files.items():
+        if not (folder / name).is_file() or file_hash([folder / name]) != expected:
+            raise InputError(f"{folder}: incomplete or damaged compiled bundle: {name}; copy or export it again.")
 
 
 def file_hash(files: Iterable[Path]) -> str:

@@ -101,7 +101,7 @@ def _beside_torch(bundle: str, found: dict[str, dict]) -> None:
 
 
 def _run(command: list[str], may_fail: bool = False, told: bool = True) -> dict | None:
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         if may_fail:
             return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import nan
 
 import numpy as np
-from scipy.special import ndtr
+import scipy
 
 from tfcovid.errors import InputError
 from tfcovid.evaluation.boot_measure import boot_measure
@@ -181,7 +181,7 @@ def _normal(value: float, variance: float) -> Difference:
     if variance < 1e-15:  # but for rounding none: systems that rank alike, or without a mistake
         return Difference(value, value, value, 1.0) if abs(value) < 1e-12 else Difference(value, nan, nan, nan)
     error = variance**0.5
-    return Difference(value, *_around(value, Z * error), float(2 * ndtr(-abs(value) / error)))
+    return Difference(value, *_around(value, Z * error), float(2 * scipy.special.ndtr(-abs(value) / error)))
 
 
 def _around(value: float, reach: float) -> list[float]:

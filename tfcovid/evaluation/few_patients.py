@@ -1,5 +1,5 @@
 import numpy as np
-from scipy.special import stdtrit
+import scipy
 
 Z = 1.959963984540054  # 95 % of a normal distribution lie within so many standard deviations
 
@@ -13,4 +13,4 @@ def few_patients(patients: int) -> float:
     """
     if patients < 2:
         return np.inf
-    return float(stdtrit(patients - 1, 0.975) / Z * np.sqrt(patients / (patients - 1)))
+    return float(scipy.special.stdtrit(patients - 1, 0.975) / Z * np.sqrt(patients / (patients - 1)))

@@ -1,5 +1,5 @@
 import numpy as np
-from scipy.special import expit, logit
+import scipy
 
 from tfcovid.evaluation.few_patients import Z, few_patients
 
@@ -39,7 +39,8 @@ def interval(values: np.ndarray, patients: int, ranked: bool = False) -> tuple[f
         cases = spread / variance
         return _wilson(value, max(min(cases, patients), cases / wider**2))
     half = Z * wider * np.sqrt(variance) / spread
-    return float(expit(logit(value) - half)), float(expit(logit(value) + half))
+    middle = scipy.special.logit(value)
+    return float(scipy.special.expit(middle - half)), float(scipy.special.expit(middle + half))
 
 
 def _wilson(value: float, cases: float) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from tfcovid.errors import InputError
 from tfcovid.preprocess.bounding_box import bounding_box
@@ -57,9 +57,9 @@ def next_click(
         return None
     inside = np.pad(fault, 1)
     if seed is None:
-        flat = int(ndimage.distance_transform_edt(inside, sampling=spacing).argmax())
+        flat = int(scipy.ndimage.distance_transform_edt(inside, sampling=spacing).argmax())
     else:
-        depth = ndimage.distance_transform_cdt(inside, "chessboard").ravel()
+        depth = scipy.ndimage.distance_transform_cdt(inside, "chessboard").ravel()
         places = np.flatnonzero(depth)
         weight = np.exp(depth[places] - float(depth.max())) - np.exp(-float(depth.max()))
         flat = int(np.random.default_rng(seed).choice(places, p=weight / weight.sum()))
@@ -109,11 +109,11 @@ def click_curve(
 def _largest(fault: np.ndarray) -> tuple[int, tuple[int, ...], np.ndarray]:
     """Voxels of the largest component, the first voxel of its box, and the component in it."""
     box = bounding_box(fault)
-    number, count = ndimage.label(fault[box], np.ones((3, 3, 3)))
+    number, count = scipy.ndimage.label(fault[box], np.ones((3, 3, 3)))
     if not count:
         return 0, (0, 0, 0), fault[box]
     voxels = np.bincount(number.ravel())[1:]
     largest = int(voxels.argmax())
-    own = ndimage.find_objects(number)[largest]
+    own = scipy.ndimage.find_objects(number)[largest]
     corner = tuple(whole.start + at.start for whole, at in zip(box, own, strict=True))
     return int(voxels[largest]), corner, number[own] == largest + 1

@@ -1,4 +1,5 @@
 import numpy as np
+import scipy
 
 from tfcovid.preprocess.bounding_box import bounding_box
 from tfcovid.preprocess.surface_voxels import surface_voxels
@@ -21,8 +22,6 @@ def surface_distances(
         Two float64 vectors, mm: of the first's surface voxels and of the second's. Both are empty where either mask
         has no surface.
     """
-    from scipy.spatial import KDTree
-
     # One more voxel on every side: whether that one is known matters too.
     box = tuple(slice(max(0, at.start - 1), at.stop + 1) for at in bounding_box(first | second))
     spacing = np.asarray(spacing, np.float64)
@@ -34,7 +33,7 @@ def surface_distances(
         return np.empty(0), np.empty(0)
     # On surfaces that nearly coincide a tree is faster than a distance transform of the box, and small.
     of_first, of_second = (
-        KDTree(there, balanced_tree=False, compact_nodes=False).query(here, workers=-1)[0]
+        scipy.spatial.KDTree(there, balanced_tree=False, compact_nodes=False).query(here, workers=-1)[0]
         for here, there in (points, points[::-1])
     )
     return of_first, of_second

@@ -303,6 +303,7 @@ class Diagnosis:
 def ready_to_save() -> None:
     """Imports what `Diagnosis.save` needs and the networks do not: half a second that can go by while they load."""
     import nibabel  # noqa: F401
+    import scipy.ndimage  # noqa: F401
     import skimage.segmentation  # noqa: F401
 
     import tfcovid.inference.figure

@@ -1,7 +1,7 @@
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from tfcovid.errors import InputError
 from tfcovid.preprocess.bounding_box import bounding_box
@@ -75,19 +75,18 @@ def _with_infection(lungs: np.ndarray, infection: np.ndarray, spacing: tuple[flo
     if not outside.any() or not lungs.any():
         return sides
     inside = lungs > 0
-    from scipy.spatial import KDTree
-
     box = bounding_box(inside)
     surface = np.argwhere(surface_voxels(inside[box])) + [at.start for at in box]
     places = np.argwhere(outside)
-    nearest = KDTree(surface * spacing, balanced_tree=False, compact_nodes=False).query(places * spacing, workers=-1)[1]
+    tree = scipy.spatial.KDTree(surface * spacing, balanced_tree=False, compact_nodes=False)
+    nearest = tree.query(places * spacing, workers=-1)[1]
     sides[tuple(places.T)] = lungs[tuple(surface[nearest].T)]
     return sides
 
 
 def _lesions(sides: np.ndarray, infection: np.ndarray, ml: float) -> list[dict[str, Any]]:
     box = bounding_box(infection)
-    number, found = ndimage.label(infection[box], np.ones((3, 3, 3)))
+    number, found = scipy.ndimage.label(infection[box], np.ones((3, 3, 3)))
     if not found:
         return []
     place = np.nonzero(number)
@@ -96,7 +95,7 @@ def _lesions(sides: np.ndarray, infection: np.ndarray, ml: float) -> list[dict[s
     areas = np.bincount(of * depth + place[0], minlength=found * depth).reshape(found, depth)
     in_lung = np.bincount(of * 3 + sides[box][place], minlength=found * 3).reshape(found, 3)
     voxels = areas.sum(axis=1)
-    boxes = ndimage.find_objects(number)
+    boxes = scipy.ndimage.find_objects(number)
     rows = []
     for n in np.argsort(-voxels, kind="stable").tolist():
         first, last = boxes[n][0].start, boxes[n][0].stop - 1

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from tfcovid.preprocess.body_mask import body_mask
+from tfcovid.preprocess.bounding_box import bounding_box
 from tfcovid.preprocess.grey_body import grey_body
 from tfcovid.preprocess.hounsfield import require_hu
 from tfcovid.preprocess.largest_components import largest_components
@@ -62,7 +63,12 @@ def air_lungs(
                 out[_filled(one == side, kernel) & inside & (out == 0)] = side
         if eight_bit and (closed == side).sum() < _LEAST * body.sum():
             closed[closed == side] = 0
-    return closed.repeat(step, axis=1).repeat(step, axis=2)[:, : hu.shape[1], : hu.shape[2]]
+    whole = np.zeros(hu.shape, np.uint8)
+    slices, rows, columns = bounding_box(closed > 0)
+    part = whole[slices, rows.start * step : rows.stop * step, columns.start * step : columns.stop * step]
+    # The last block may reach beyond the image.
+    part[:] = closed[slices, rows, columns].repeat(step, 1).repeat(step, 2)[:, : part.shape[1], : part.shape[2]]
+    return whole
 
 
 def _dark(slices: np.ndarray) -> list[np.ndarray]:

@@ -1,5 +1,5 @@
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from tfcovid.errors import InputError
 from tfcovid.preprocess.bounding_box import bounding_box
@@ -27,7 +27,7 @@ def largest_components(lungs: np.ndarray, *, share: float = 0.05) -> np.ndarray:
         raise InputError(f"share: give a number from 0 to 1. Received: {share}")
     kept = np.zeros_like(lungs)
     box = bounding_box(lungs)
-    number, found = ndimage.label(lungs[box])
+    number, found = scipy.ndimage.label(lungs[box])
     if found:
         # Slice by slice: counting copies to 64 bits.
         voxels = sum(np.bincount(one.ravel(), minlength=found + 1) for one in number)

@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from tfcovid.preprocess.body_box import body_box, minimum_kernel
 from tfcovid.preprocess.eight_bit import to_8bit
@@ -28,7 +28,7 @@ def lung_area_steps(one: np.ndarray) -> dict[str, np.ndarray]:
     cropped = grey[top:bottom, left:right]
     filtered = cv2.erode(np.ascontiguousarray(cropped), minimum_kernel(5))
     bright = filtered >= 100
-    filled = ndimage.binary_fill_holes(bright)
+    filled = scipy.ndimage.binary_fill_holes(bright)
     return {
         "original": grey,
         "cropped": cropped,

@@ -1,6 +1,7 @@
 """The steps of the M3Lung-Sys lung crop on one slice, for people to look at."""
 
 import numpy as np
+import skimage
 
 from tfcovid.preprocess.hounsfield import require_hu
 from tfcovid.preprocess.lung_crop import LUNG_BELOW_HU, TABLE_KERNEL
@@ -20,13 +21,9 @@ def lung_crop_steps(hu: np.ndarray) -> dict[str, np.ndarray]:
     Raises:
         InputError: not HU, or not two axes.
     """
-    from skimage.measure import label
-    from skimage.morphology import opening
-    from skimage.segmentation import clear_border
-
     dark = require_hu(hu, ndim=2) < LUNG_BELOW_HU
     # "ignore": what lies outside the image neither erodes nor dilates it.
-    opened = opening(dark, TABLE_KERNEL.astype(bool), mode="ignore")
-    inside = clear_border(label(opened, connectivity=2)) > 0
-    again = opening(inside, TABLE_KERNEL.astype(bool), mode="ignore")
+    opened = skimage.morphology.opening(dark, TABLE_KERNEL.astype(bool), mode="ignore")
+    inside = skimage.segmentation.clear_border(skimage.measure.label(opened, connectivity=2)) > 0
+    again = skimage.morphology.opening(inside, TABLE_KERNEL.astype(bool), mode="ignore")
     return {"threshold": dark, "opening": opened, "background removed": inside, "opening again": again}

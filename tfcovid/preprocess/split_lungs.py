@@ -3,7 +3,8 @@
 import math
 
 import numpy as np
-from scipy import ndimage
+import scipy
+import skimage
 
 from tfcovid.preprocess.bounding_box import bounding_box
 from tfcovid.preprocess.largest_components import require_mask
@@ -49,7 +50,7 @@ def split_lungs(lungs: np.ndarray, spacing: tuple[float, float, float]) -> np.nd
     mask = lungs[box]
     if not mask.size:
         return sides
-    number, found = ndimage.label(mask)
+    number, found = scipy.ndimage.label(mask)
     columns = _columns(number, found)
     mean = _mean_columns(columns)
     between = (lungs.shape[2] - 1) / 2 - box[2].start
@@ -137,15 +138,15 @@ def _grown_from_cores(coarse: np.ndarray, spacing: tuple[float, float, float], m
     """Rule 2 on the coarse grid: int32, 1 left, 2 right, 0 outside; None where wearing down finds no two lungs."""
     if coarse.all():  # there is no surface to wear down from
         return None
-    depth = ndimage.distance_transform_edt(coarse, sampling=spacing).astype(np.float32)
+    depth = scipy.ndimage.distance_transform_edt(coarse, sampling=spacing).astype(np.float32)
     for level in np.arange(0, depth.max(), min(spacing) / 2):
-        number, found = ndimage.label(depth > level)
+        number, found = scipy.ndimage.label(depth > level)
         pair = _two_lungs(_columns(number, found), middle)
         if pair is not None:
             right, left = pair
             cores = np.zeros(found + 1, np.int32)
             cores[right], cores[left] = RIGHT, LEFT
-            return _watershed(-depth, cores[number], mask=coarse)
+            return skimage.segmentation.watershed(-depth, cores[number], mask=coarse)
     return None
 
 
@@ -154,30 +155,23 @@ def _at_full_resolution(
 ) -> np.ndarray:
     """The coarse sides laid on the mask, with the cut drawn anew voxel by voxel."""
     # Blocks less than half inside have no side yet: that of the nearest one.
-    nearest = ndimage.distance_transform_edt(
+    nearest = scipy.ndimage.distance_transform_edt(
         grown == 0, sampling=np.multiply(steps, spacing), return_distances=False, return_indices=True
     )
     coarse = grown[tuple(nearest)].astype(np.uint8)
     fine = np.where(mask, _enlarged(coarse, steps, mask.shape), 0).astype(np.uint8)
     cube = np.ones((3, 3, 3), bool)
-    touching = ndimage.binary_dilation(grown == LEFT, cube) & ndimage.binary_dilation(grown == RIGHT, cube)
-    band = ndimage.binary_dilation(touching, cube)
+    touching = scipy.ndimage.binary_dilation(grown == LEFT, cube) & scipy.ndimage.binary_dilation(grown == RIGHT, cube)
+    band = scipy.ndimage.binary_dilation(touching, cube)
     around = tuple(
         slice(max(0, (at.start - 2) * step), (at.stop + 2) * step)
         for at, step in zip(bounding_box(band), steps, strict=True)
     )
     inside, open_ = mask[around], _enlarged(band, steps, mask.shape)[around]
-    depth = ndimage.distance_transform_edt(inside, sampling=spacing).astype(np.float32)
-    redrawn = _watershed(-depth, np.where(open_, 0, fine[around]), mask=inside)
+    depth = scipy.ndimage.distance_transform_edt(inside, sampling=spacing).astype(np.float32)
+    redrawn = skimage.segmentation.watershed(-depth, np.where(open_, 0, fine[around]), mask=inside)
     np.copyto(fine[around], redrawn.astype(np.uint8), where=redrawn > 0)
     return fine
-
-
-def _watershed(*args, **kwargs) -> np.ndarray:
-    # Imported late: scikit-image takes a tenth of a second, which most runs can do without.
-    from skimage.segmentation import watershed
-
-    return watershed(*args, **kwargs)
 
 
 def _enlarged(blocks: np.ndarray, steps: tuple[int, int, int], shape: tuple[int, int, int]) -> np.ndarray:

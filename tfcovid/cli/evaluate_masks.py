@@ -20,7 +20,7 @@ def evaluate_masks(bundle, entries, output, clicks, figures, allow, runtime) -> 
         if output.is_dir():
             raise InputError(f"--output of a segmenter is a CSV table. Received: {output}, which is a folder")
         output.parent.mkdir(parents=True, exist_ok=True)
-    segmenter = load_segmenter(bundle, runtime)
+    segmenter = load_segmenter(bundle, runtime, precision="float32")
     say_runtime(segmenter)
     segmenter.finder = None  # lungs that it does not outline are not compared
     rows, curves, failed = [], [], 0

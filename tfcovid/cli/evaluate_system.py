@@ -15,7 +15,7 @@ def evaluate_system(bundle, entries, output, split, validation, how, shown) -> N
     from tfcovid.progress import with_progress
     from tfcovid.report.write_evaluation import KNOWN
 
-    system = load(bundle, shown["runtime"])
+    system = load(bundle, shown["runtime"], precision="float32")  # figures are the same on every processor
     say_runtime(system)
     labels = system.config.labels
     _check(system, bundle, entries, split, how["level"])

@@ -53,7 +53,7 @@ def explain(bundle, scan, output, slices, layers, label, list_layers, series, al
     from tfcovid.inference import explain_scan, load
     from tfcovid.scans import read_scan
 
-    system = load(bundle)
+    system = load(bundle, "keras")
     if list_layers:
         member = next(iter(system.members.values())) if hasattr(system, "members") else system
         for name, shape in feature_maps(member.slice_network).items():

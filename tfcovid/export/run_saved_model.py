@@ -43,7 +43,7 @@ def run_saved_model(
         given = {f"{n}/{name}": value for n, (_, values) in enumerate(requests) for name, value in values.items()}
         np.savez(inputs, **given)
         command = [sys.executable, "-P", script, Path(tf.__file__).parent, model, job_file, inputs, outputs]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
         if done.returncode:
             reason = done.stderr.strip() or f"the process ended with code {done.returncode}"
             raise InputError(f"{model}: the C API could not run it: {reason}")

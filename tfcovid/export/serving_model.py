@@ -68,7 +68,7 @@ class ServingModel:
     @property
     def slice_networks(self) -> list[keras.Model]:
         """Of each member, from cropped slices in HU on."""
-        return [graph.windowed for graph in self._graphs]
+        return [graph.slice_network for graph in self._graphs]
 
     @property
     def segmenter(self) -> keras.Model | None:

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 
 from tfcovid.errors import InputError
-from tfcovid.explain.with_map import with_map
 from tfcovid.export.edge_chain import EdgeChain
 from tfcovid.export.edge_differences import edge_differences
 from tfcovid.export.edge_mask_differences import edge_mask_differences
@@ -22,8 +21,9 @@ from tfcovid.export.edge_signature import edge_signature
 from tfcovid.export.evidence import Evidence
 from tfcovid.export.onnx_write_model import onnx_write_model
 from tfcovid.inference import Ensemble, SegmentationSystem, System
+from tfcovid.inference.runtime.read_together import read_together
 from tfcovid.inference.segmentation_system import inference_graph
-from tfcovid.networks import fold, windowed
+from tfcovid.networks import fold
 from tfcovid.progress import with_progress
 
 TOLERANCE = 1e-4
@@ -93,10 +93,7 @@ def _models(system: System | SegmentationSystem) -> dict[str, keras.Model]:
     if isinstance(system, SegmentationSystem):
         graph = inference_graph(system.config, fold(system.network))
         return {"segment": keras.Model(graph.input, {"probabilities": graph.output}, name="segment")}
-    window = system.config.window
-    models = {
-        "slice": windowed(with_map(system.slice_network), window.predict, window.width, system.config.mirror),
-    }
+    models = {"slice": read_together(system.config, system.slice_network)}
     if system.patient_network is not None:
         models["patient"] = edge_patient_model(system.patient_network)
     if system.finder is not None:

@@ -15,6 +15,7 @@ from tfcovid.inference.runtime.all_probabilities import all_probabilities
 from tfcovid.inference.runtime.check_compiled import EQUAL, EQUAL_VOXELS, check_compiled
 from tfcovid.inference.runtime.choose_runtime import choose_runtime
 from tfcovid.inference.runtime.compile_bundle import compile_bundle
+from tfcovid.inference.runtime.compiled import COMPILED
 from tfcovid.inference.runtime.openvino_network import core
 from tfcovid.progress import status
 
@@ -41,7 +42,7 @@ folder, given, found = sys.argv[1:]
 with np.load(given) as one:
     scan = Scan.from_array(one["hu"], one["spacing"].tolist())
 from pathlib import Path
-system = (load_segmenter if is_segmenter(Path(folder)) else load)(folder)
+system = (load_segmenter if is_segmenter(Path(folder)) else load)(folder, precision="float32")
 all_probabilities(system, scan)
 started = time.perf_counter()
 np.save(found, all_probabilities(system, scan))
@@ -68,7 +69,8 @@ def write_openvino(
 
     Returns:
         For `export.json`: "files" (bytes), "networks" (inputs and outputs with shapes, types and what they
-        are), "largest_difference", "tolerance" and "ms_a_slice".
+        are), "largest_difference", "tolerance" and "ms_a_slice", all in float32; "bfloat16" by folder, where the
+        processor has it: "largest_difference" on a phantom, and whether that "holds" for it to be used.
 
     Raises:
         InputError: a network that OpenVINO cannot run, the extra is missing, or probabilities that are not those of the
@@ -98,6 +100,10 @@ def write_openvino(
         "largest_difference": largest,
         "tolerance": tolerance,
         "ms_a_slice": round(told["ms"], 3),
+        "bfloat16": {
+            str(path.parent.relative_to(folder)): json.loads(path.read_text(encoding="utf-8"))["bfloat16"]
+            for path in sorted(folder.rglob(COMPILED))
+        },
     }
 
 
@@ -106,7 +112,7 @@ def _in_a_fresh_process(folder: Path, scan) -> tuple[np.ndarray, dict[str, Any]]
         given, found = Path(work, "scan.npz"), Path(work, "found.npy")
         np.savez(given, hu=scan.hu, spacing=scan.spacing)
         command = [sys.executable, "-c", _FRESH, str(folder), str(given), str(found)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
         if done.returncode:
             raise InputError(f"the export does not run in a fresh process: {done.stderr.strip()[-500:]}")
         told = json.loads(done.stdout.splitlines()[-1])

@@ -17,7 +17,7 @@ from tfcovid.inference.segmentation_system import SegmentationSystem
 from tfcovid.inference.system import System
 
 
-def load(bundle: str | Path, runtime: str | None = None) -> System | Ensemble:
+def load(bundle: str | Path, runtime: str | None = None, precision: str | None = None) -> System | Ensemble:
     """Loads a trained system or an ensemble, from its folder or by the name of a bundle that ships with tfcovid.
 
     Args:
@@ -26,13 +26,16 @@ def load(bundle: str | Path, runtime: str | None = None) -> System | Ensemble:
             them at the first time and kept in `$TFCOVID_CACHE`, by default `~/.cache/tfcovid`. "auto" is OpenVINO
             where it is installed, can run the bundle and there is no GPU, and otherwise Keras. What runs and why is
             in `runtime` of the system and in its results.
+        precision: "float32" for that and nothing else, so that figures are the same on every processor. None also
+            reads slices in bfloat16, where OpenVINO runs on a processor that has it and no probability of a phantom
+            moves by more than 0.01.
 
     Raises:
         InputError: not a bundle, an incomplete one, one of a later format, or that of a segmenter; a runtime that is
-            unknown, not installed, or cannot run the bundle.
+            unknown, not installed, or cannot run the bundle; another precision.
     """
     folder = find_bundle(bundle)
-    loaded = _on(folder, runtime)
+    loaded = _on(folder, runtime, precision)
     if isinstance(loaded, SegmentationSystem):
         raise InputError(
             f"{bundle} outlines {', '.join(loaded.config.labels[1:])} and makes no diagnosis: "
@@ -41,20 +44,20 @@ def load(bundle: str | Path, runtime: str | None = None) -> System | Ensemble:
     return loaded
 
 
-def load_segmenter(bundle: str | Path, runtime: str | None = None) -> SegmentationSystem:
+def load_segmenter(bundle: str | Path, runtime: str | None = None, precision: str | None = None) -> SegmentationSystem:
     """Loads a segmenter, from its own bundle or from that of a system that goes on to segment.
 
     Where it does not outline lungs itself, the shipped bundle `lungs` does, so that its results say in which lung
     the infection lies and what share of it is involved.
 
     Args:
-        runtime: as in `load`.
+        runtime, precision: as in `load`.
 
     Raises:
         InputError: as `load`, or a system without a segmenter.
     """
     folder = find_bundle(bundle)
-    loaded = _on(folder, runtime)
+    loaded = _on(folder, runtime, precision)
     if isinstance(loaded, Ensemble):
         loaded = next(iter(loaded.members.values()))
     if isinstance(loaded, System):
@@ -67,11 +70,14 @@ def load_segmenter(bundle: str | Path, runtime: str | None = None) -> Segmentati
     return loaded
 
 
-def lung_finder(config: Config, parts: Mapping[str, Path] | None = None) -> SegmentationSystem | None:
+def lung_finder(
+    config: Config, parts: Mapping[str, Path] | None = None, precision: str | None = None
+) -> SegmentationSystem | None:
     """What finds the lungs for crop method "attention_unet"; None for other methods.
 
     Args:
         parts: bundles of the system's segmenters by their folder, which go before the one that the config names.
+        precision: as in `load`.
 
     Raises:
         InputError: no such bundle, or one that outlines no lungs.
@@ -83,7 +89,7 @@ def lung_finder(config: Config, parts: Mapping[str, Path] | None = None) -> Segm
         raise InputError(f"{folder.parent}: incomplete or damaged bundle: no {folder.name}; copy or train it again.")
     if not is_segmenter(folder):
         raise InputError(f"crop.segmenter: not the bundle of a segmenter. Received: {config.crop.segmenter}")
-    finder = _load(folder)
+    finder = _load(folder, precision)
     if not set(finder.config.labels) & {LUNG, LEFT}:
         raise InputError(
             f"crop.segmenter: {config.crop.segmenter} outlines {', '.join(finder.config.labels[1:])}, not lungs."
@@ -114,14 +120,16 @@ def is_compiled(bundle: Path) -> bool:
     return any((place / COMPILED).is_file() for place in (bundle, *(bundle / MEMBERS).glob("*")))
 
 
-def _on(folder: Path, wanted: str | None) -> System | Ensemble | SegmentationSystem:
+def _on(folder: Path, wanted: str | None, precision: str | None) -> System | Ensemble | SegmentationSystem:
+    if precision not in (None, "float32"):
+        raise InputError(f"precision: float32, or None to choose. Received: {precision}")
     if is_compiled(folder):
-        return _as_compiled(folder, wanted)
+        return _as_compiled(folder, wanted, precision)
     runtime = choose_runtime(wanted or "keras")
     if runtime == "keras":
         return _load(folder)
     try:
-        return _from_cache(folder, runtime)
+        return _from_cache(folder, runtime, precision)
     except InputError as error:
         if wanted != "auto":
             raise
@@ -130,8 +138,8 @@ def _on(folder: Path, wanted: str | None) -> System | Ensemble | SegmentationSys
         return loaded
 
 
-def _as_compiled(folder: Path, wanted: str | None) -> System | Ensemble | SegmentationSystem:
-    loaded = _load(folder)
+def _as_compiled(folder: Path, wanted: str | None, precision: str | None) -> System | Ensemble | SegmentationSystem:
+    loaded = _load(folder, precision)
     first = next(iter(loaded.members.values())) if isinstance(loaded, Ensemble) else loaded
     held = first.runtime["name"]
     if wanted not in (None, "auto", held):
@@ -143,7 +151,7 @@ def _as_compiled(folder: Path, wanted: str | None) -> System | Ensemble | Segmen
     return loaded
 
 
-def _from_cache(folder: Path, runtime: str) -> System | Ensemble | SegmentationSystem:
+def _from_cache(folder: Path, runtime: str, precision: str | None) -> System | Ensemble | SegmentationSystem:
     def compile_into(place: Path) -> None:
         from tfcovid.inference.runtime.check_compiled import check_compiled
         from tfcovid.inference.runtime.compile_bundle import compile_bundle
@@ -154,11 +162,12 @@ def _from_cache(folder: Path, runtime: str) -> System | Ensemble | SegmentationS
 
     place, note = cached(folder, runtime, compile_into)
     try:
-        loaded = _load(place)
+        loaded = _load(place, precision)
     except InputError:
         forget(folder, runtime)
         place, note = cached(folder, runtime, compile_into)
-        loaded, note = _load(place), f"what the cache held was damaged and has been made again. {note}".strip()
+        loaded = _load(place, precision)
+        note = f"what the cache held was damaged and has been made again. {note}".strip()
     _say(loaded, note)
     return loaded
 
@@ -170,7 +179,7 @@ def _say(loaded: System | Ensemble | SegmentationSystem, note: str) -> None:
             part.runtime |= {"note": "; ".join(notes)} if notes else {}
 
 
-def _load(bundle: Path) -> System | Ensemble | SegmentationSystem:
+def _load(bundle: Path, precision: str | None = None) -> System | Ensemble | SegmentationSystem:
     facts_file = bundle / "bundle.json"
     try:
         facts = json.loads(facts_file.read_text(encoding="utf-8"))
@@ -181,36 +190,36 @@ def _load(bundle: Path) -> System | Ensemble | SegmentationSystem:
             raise InputError(f"{bundle}: incomplete or damaged bundle: no config.yaml; copy or train it again.")
         config = load_config(config_file)
         if isinstance(config, Segmenter):
-            return _segmenter(bundle, config, facts)
+            return _segmenter(bundle, config, facts, precision)
         if "members" in facts:
-            members = {name: _load(bundle / MEMBERS / name) for name in facts["members"]}
+            members = {name: _load(bundle / MEMBERS / name, precision) for name in facts["members"]}
             return Ensemble(config, members, facts, _card(bundle))
-        return _system(bundle, config, facts)
+        return _system(bundle, config, facts, precision)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{bundle}: incomplete or damaged bundle: {error}; copy or train it again.") from error
 
 
-def _segmenter(bundle: Path, config: Segmenter, facts: dict[str, Any]) -> SegmentationSystem:
+def _segmenter(bundle: Path, config: Segmenter, facts: dict[str, Any], precision: str | None) -> SegmentationSystem:
     """With what finds the lungs, where it does not outline them."""
     card = _card(bundle)
     if (bundle / COMPILED).is_file():
-        finder = _load(bundle / LUNGS) if (bundle / LUNGS).is_dir() else None
-        return SegmentationSystem(config, None, facts, finder, card=card, compiled=read_compiled(bundle))
+        finder = _load(bundle / LUNGS, precision) if (bundle / LUNGS).is_dir() else None
+        return SegmentationSystem(config, None, facts, finder, card=card, compiled=read_compiled(bundle, precision))
     found = SegmentationSystem(config, _keras(bundle / "segment.keras"), facts, card=card)
     if not set(config.labels) & {LUNG, LEFT} and LUNGS in shipped_bundles():
         found.finder = _shipped_lungs()
     return found
 
 
-def _system(bundle: Path, config: Config, facts: dict[str, Any]) -> System:
-    finder = lung_finder(config, {LUNGS: bundle / LUNGS})
-    then = _load(bundle / THEN) if config.then else None
+def _system(bundle: Path, config: Config, facts: dict[str, Any], precision: str | None) -> System:
+    finder = lung_finder(config, {LUNGS: bundle / LUNGS}, precision)
+    then = _load(bundle / THEN, precision) if config.then else None
     if then is not None and finder is not None and not set(then.config.labels) & {LUNG, LEFT}:
         then.finder = finder
     if (bundle / COMPILED).is_file():
-        return System(config, None, None, facts, finder, then, _card(bundle), read_compiled(bundle))
+        return System(config, None, None, facts, finder, then, _card(bundle), read_compiled(bundle, precision))
     slice_network = _keras(bundle / "slice.keras")
     patient = _keras(bundle / "patient.keras") if config.trains_patients else None
     classes = slice_network.output["disease"].shape[-1]

@@ -155,12 +155,14 @@ def test_one_of_a_later_format_or_without_a_network_is_told(copied):
         load(copied)
 
 
-def test_a_compiled_bundle_runs_on_what_it_was_compiled_for_alone(copied, scan):
+def test_a_compiled_bundle_runs_on_what_it_was_compiled_for_alone(copied, scan, run):
     assert load(copied, "auto").runtime["name"] == "openvino"
     with pytest.raises(InputError, match=r"compiled for openvino.*Received: keras"):
         load(copied, "keras")
     with pytest.raises(InputError, match="give the bundle that `tfcovid train` wrote"):
         explain_scan(load(copied), scan)
+    result = run("explain", copied, "--layers")
+    assert result.exit_code == 2 and "compiled for openvino" in result.output
 
 
 @pytest.mark.slow

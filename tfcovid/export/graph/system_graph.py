@@ -1,7 +1,6 @@
 import tensorflow as tf
 
 from tfcovid.errors import InputError
-from tfcovid.explain.with_map import with_map
 from tfcovid.export.graph.body_box import body_box
 from tfcovid.export.graph.crop_resize import crop_resize
 from tfcovid.export.graph.filled import filled
@@ -18,8 +17,9 @@ from tfcovid.export.graph.select_slices import select_slices
 from tfcovid.export.graph.traced import STACK, traced
 from tfcovid.export.graph.without_outside import without_outside
 from tfcovid.inference import System
+from tfcovid.inference.runtime.read_together import read_together
 from tfcovid.inference.segmentation_system import inference_graph
-from tfcovid.networks import fold, windowed
+from tfcovid.networks import fold
 
 _CHUNK = 8  # slices that are cropped and read at once, as `System` does
 
@@ -29,7 +29,7 @@ class SystemGraph:
 
     Attributes:
         config: of the system.
-        windowed: the slice network, from cropped slices in HU on.
+        slice_network: from cropped slices in HU on.
         networks: whose weights the functions use.
 
     Raises:
@@ -38,8 +38,7 @@ class SystemGraph:
 
     def __init__(self, system: System):
         self.config = system.config
-        window = self.config.window
-        self.windowed = windowed(with_map(system.slice_network), window.predict, window.width, self.config.mirror)
+        self.slice_network = read_together(self.config, system.slice_network)
         self._of_cropped = traced(self._outputs, [tf.TensorSpec([None, *self.config.crop.size], tf.int16)])
         self._of_boxes = traced(self._crop, [STACK, tf.TensorSpec([None, 4], tf.int32)])
         self._patient = PatientGraph(self.config, system.patient_network)
@@ -52,7 +51,7 @@ class SystemGraph:
                 )
             finder = inference_graph(system.finder.config, fold(system.finder.network))
             self._finder = OutlineSlices(finder)
-        self.networks = [one for one in (self.windowed, system.patient_network, finder) if one is not None]
+        self.networks = [one for one in (self.slice_network, system.patient_network, finder) if one is not None]
 
     def scan(self, hu: tf.Tensor) -> dict[str, tf.Tensor]:
         """The diagnosis of a scan, `(slices, height, width)` int16 HU: what `slices` gives of those read, and
@@ -137,7 +136,7 @@ class SystemGraph:
 
     def _outputs(self, hu: tf.Tensor) -> dict[str, tf.Tensor]:
         """Those of the slice network, and "by_slice", `assess_slices` of its heads."""
-        outputs = self.windowed(hu[..., None], training=False)
+        outputs = self.slice_network(hu[..., None], training=False)
         disease, lesion = outputs["disease"], outputs.get("lesion")
         if lesion is None:
             return outputs | {"by_slice": disease}

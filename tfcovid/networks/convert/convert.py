@@ -77,7 +77,9 @@ def convert_checkpoint(source: Path, out: Path, variant: str, licence: str | Non
         "licence": licence or "not stated",
     }
     into_place(out, lambda path: network.save_weights(path))
-    into_place(sidecar_of(out), lambda path: Path(path).write_text(json.dumps(facts, indent=2) + "\n"))
+    into_place(
+        sidecar_of(out), lambda path: Path(path).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    )
     return facts
 
 

@@ -36,7 +36,7 @@ def main() -> None:
     networks = commands.add_parser("networks")
     networks.add_argument("networks", nargs="*", metavar="NETWORK", help=", ".join(NETWORKS))
     networks.add_argument("--size", type=int, default=128, help="side of a slice, a multiple of 32")
-    networks.add_argument("--epochs", type=int, default=12)
+    networks.add_argument("--epochs", type=int, default=8)
     networks.add_argument("--threads", type=int, default=os.cpu_count())
     bundle = commands.add_parser("bundle")
     bundle.add_argument("bundle")
@@ -73,7 +73,7 @@ def _networks(names: list[str], size: int, epochs: int, threads: int) -> None:
     import tfcovid.networks as n
     from tfcovid.export.edge_table import edge_table
 
-    train, test, rows = _slices(range(32), size), _slices(range(100, 120), size), []
+    train, test, rows = _slices(range(16), size), _slices(range(100, 116), size), []
     print(f"trained on {len(train[0])} slices, {train[1].mean():.0%} with a lesion; asked about {len(test[0])} others")
     for name in names:
         keras.utils.set_random_seed(0)
@@ -131,7 +131,7 @@ def _rows(name: str, network, train: np.ndarray, slices: np.ndarray, truth: np.n
         save_frozen(keras.Model(levels, outputs), Path(folder) / "saved")
         for precision in PRECISIONS:
             file = Path(folder) / f"{precision}.tflite"
-            file.write_bytes(tflite_convert(Path(folder) / "saved", precision, train[::4]))
+            file.write_bytes(tflite_convert(Path(folder) / "saved", precision, train[::8]))
             with EdgeProcess(file, threads) as run:
                 found = run({"levels": slices})["disease"]
             row = {"network": name, "precision": precision, "megabytes": file.stat().st_size / 1e6}

@@ -188,6 +188,10 @@ def test_bfloat16_is_used_only_where_it_was_tried_and_holds(copied, monkeypatch)
     ):
         assert compiled_module._precision(facts | {"bfloat16": tried})[0] == precision
         assert note in compiled_module._precision(facts | {"bfloat16": tried})[1]
+    write_facts(copied, facts | {"bfloat16": {"largest_difference": 0.002, "holds": True}})
+    assert load(copied, precision="float32").runtime["precision"] == "float32"
+    with pytest.raises(InputError, match="precision: float32, or None to choose"):
+        load(copied, precision="int8")
 
 
 def test_a_network_that_a_runtime_cannot_run_is_told_and_auto_goes_back_to_keras(bundle, monkeypatch, tmp_path):

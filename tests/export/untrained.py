@@ -3,8 +3,12 @@
 import numpy as np
 
 from tests.networks.settled import settled
-from tfcovid.config import Segmenter, load_config
+from tfcovid.config import Config, Segmenter, load_config
+from tfcovid.data.network_slices import network_slices
 from tfcovid.inference import SegmentationSystem, System
+from tfcovid.phantom import make_phantom
+from tfcovid.preprocess import window
+from tfcovid.scans import Scan
 from tfcovid.training.patient_stage import patient_network
 from tfcovid.training.segmenter_stage import segmentation_network
 from tfcovid.training.slice_network import slice_network
@@ -19,18 +23,24 @@ def untrained(name: str, *settings: str) -> System | SegmentationSystem:
     config = load_config(name, [*without, *settings])
     if isinstance(config, Segmenter):
         return _segmenter(config)
+    finder = _segmenter(config.lungs) if config.lungs else None
     network = slice_network(config)
-    seen = np.random.default_rng(0).random((4, *config.crop.size, 1), np.float32)
-    settled(network, seen)
+    settled(network, _phantom_slices(config, finder))
     patient = None
     if config.trains_patients:
         patient = patient_network(config, network.output["features"].shape[-1])
         for one in patient.weights:
             # Fresh weights call all scans alike; a little more and they differ, as after training.
             one.assign(one * 1.5)
-    finder = _segmenter(config.lungs) if config.lungs else None
     then = _segmenter(config.then.segmenter) if config.then else None
     return System(config, network, patient, {"name": name}, finder, then)
+
+
+def _phantom_slices(config: Config, finder: SegmentationSystem | None) -> np.ndarray:
+    """Slices like those that exports are compared on: of others, as of noise, features grow without end."""
+    made = make_phantom("covid", seed=1, shape=(12, 160, 160))
+    found = network_slices(Scan.from_array(made.hu, made.spacing), config, finder=finder)
+    return window(found.hu[::2], config.window.predict[0], config.window.width)[..., None]
 
 
 def _segmenter(config: Segmenter) -> SegmentationSystem:

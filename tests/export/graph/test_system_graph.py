@@ -31,7 +31,7 @@ def scan(held_out):
         ("crop.method=none", "window.predict=[-600]"),
     ],
 )
-def test_a_scan_reads_as_its_config_says(system, tiny_settings, scan, settings, without_ipp):
+def test_a_scan_reads_as_its_config_says(system, tiny_settings, scan, settings):
     other = with_settings(system, tiny_settings, *settings)
     assert_same(SystemGraph(other).scan(tf.constant(scan.hu)), other.diagnose(scan))
 

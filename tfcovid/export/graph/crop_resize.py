@@ -8,8 +8,7 @@ _EPSILON = 2.0**-52
 def crop_resize(hu: tf.Tensor, boxes: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     """`tfcovid.preprocess.crop_resize` in the graph: area means where a side shrinks, bilinear where it grows.
 
-    The arithmetic is that of OpenCV's own code, in 32-bit floats and in its order, and so are the pixels. Where OpenCV
-    leaves bilinear growth to Intel's closed IPP, one pixel in some two thousand differs by 1 HU.
+    The arithmetic is that of OpenCV's own code, in 32-bit floats and in its order, and so are the pixels.
 
     Args:
         hu: (slices, height, width), int16.

@@ -18,7 +18,7 @@ from tfcovid.inference.runtime.compiled import PACKAGES, file_hash
 from tfcovid.inference.runtime.openvino_network import computes_bfloat16
 
 KEPT = 16  # compiled bundles; those used last
-_FORM = 1  # changes with what `compile_bundle` writes
+_FORM = 2  # changes with what `compile_bundle` writes
 
 _TEMPORARY: list[TemporaryDirectory] = []  # until the process ends, where the cache cannot be written
 

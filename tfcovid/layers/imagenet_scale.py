@@ -40,7 +40,7 @@ class ImageNetScale(keras.layers.Layer):
             mean, deviation, reverse = [sum(mean) / 3], [sum(deviation) / 3], False
         if reverse:
             mean, deviation = mean[::-1], deviation[::-1]
-            # One channel needs no turning round, which would take a tenth of a network's time on some runtimes.
+            # One channel needs no turning round, for which OpenVINO has nothing fast.
             pixels = ops.flip(pixels, axis=-1) if channels == 3 else pixels
         # One channel becomes three here, by broadcasting.
         x = (factor * pixels - ops.array(mean, "float32")) / ops.array(deviation, "float32")

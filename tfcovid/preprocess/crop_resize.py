@@ -83,7 +83,7 @@ def paste(
 def _open_code() -> Iterator[None]:
     """OpenCV's own arithmetic, in this thread: the same pixels on every processor, and in an export's graph.
 
-    Intel's closed code, which OpenCV takes on x86 alone, grows one pixel in ten thousand to another HU.
+    Intel's closed code, which OpenCV takes on x86 alone, grows a few pixels to another HU.
     """
     before = cv2.ipp.useIPP()
     cv2.ipp.setUseIPP(False)

@@ -17,7 +17,7 @@ def scan(held_out):
 @pytest.fixture(scope="session")
 def on_openvino(bundle):
     pytest.importorskip("openvino")
-    return load(bundle, "openvino")
+    return load(bundle, "openvino", precision="float32")
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from tfcovid.config.schema import Config
 from tfcovid.errors import InputError
 from tfcovid.inference import Clicks, Ensemble, explain_scan, load, load_segmenter
 from tfcovid.inference.load import is_segmenter, needs_keras
-from tfcovid.inference.runtime import check_compiled as check_module
 from tfcovid.inference.runtime import compiled as compiled_module
 from tfcovid.inference.runtime import openvino_network
 from tfcovid.inference.runtime.all_probabilities import all_probabilities
@@ -24,22 +23,12 @@ pytest.importorskip("openvino")
 _WITHOUT_KERAS = """
 import json, sys
 import tfcovid
-system = tfcovid.load(sys.argv[1], sys.argv[2])
+system = tfcovid.load(sys.argv[1], sys.argv[2], precision="float32")
 found = system.predict(tfcovid.read_scan(sys.argv[3]))
 found.save(sys.argv[4])
 strange = [name for name in ("tensorflow", "keras", "openvino_telemetry") if sys.modules.get(name)]
 print(json.dumps([found.probabilities, system.runtime["name"], strange]))
 """
-
-
-# How far probabilities may lie from Keras's, by the precision of the arithmetic, which is the processor's choice.
-WITHIN = {"float32": 1e-4, "bfloat16": 0.01}
-
-
-@pytest.fixture
-def in_float32(monkeypatch):
-    monkeypatch.setattr(check_module, "computes_bfloat16", lambda: False)
-    monkeypatch.setattr(openvino_network, "computes_bfloat16", lambda: False)
 
 
 def equal(found, expected, tolerance=1e-4):
@@ -50,21 +39,22 @@ def equal(found, expected, tolerance=1e-4):
 def test_a_bundle_says_the_same_on_openvino(on_openvino, system, scan):
     assert on_openvino.runtime["name"] == "openvino" and on_openvino.slice_network is None
     found, expected = on_openvino.predict(scan), system.predict(scan)
-    precision = found.summary["runtime"]["precision"]
-    equal(all_probabilities(on_openvino, scan), all_probabilities(system, scan), WITHIN[precision])
-    equal(found.small_map, expected.small_map, WITHIN[precision])
+    equal(all_probabilities(on_openvino, scan), all_probabilities(system, scan))
+    equal(found.small_map, expected.small_map)
     assert found.label == expected.label and found.slice_calls == expected.slice_calls
-    assert expected.summary["runtime"]["name"] == "keras"
+    assert found.summary["runtime"]["precision"] == "float32" and expected.summary["runtime"]["name"] == "keras"
     assert found.summary["bundle"] == expected.summary["bundle"]
+
+
+def test_what_the_processor_chooses_to_compute_in_stays_near(bundle, system, scan):
+    equal(all_probabilities(load(bundle, "openvino"), scan), all_probabilities(system, scan), 0.01)
 
 
 def test_a_whole_diagnosis_needs_no_tensorflow(on_openvino, bundle, system, scan, held_out, fresh, tmp_path):
     assert not needs_keras(bundle, "openvino") and needs_keras(bundle)
     probabilities, name, strange = fresh(_WITHOUT_KERAS, bundle, "openvino", held_out, tmp_path / "out")
     assert (name, strange) == ("openvino", [])
-    assert probabilities == pytest.approx(
-        system.predict(scan).probabilities, abs=WITHIN[on_openvino.runtime["precision"]]
-    )
+    assert probabilities == pytest.approx(system.predict(scan).probabilities, abs=1e-4)
     assert json.loads((tmp_path / "out/report.json").read_text())["runtime"]["name"] == "openvino"
 
 
@@ -77,9 +67,7 @@ def test_a_bundle_says_the_same_on_litert(bundle, system, scan):
 
 
 @pytest.mark.parametrize("runtime", ["openvino", pytest.param("litert", marks=pytest.mark.slow)])
-def test_lungs_crop_and_infection_say_the_same(
-    in_float32, with_settings, lungs_bundle, infection_bundle, scan, tmp_path, runtime
-):
+def test_lungs_crop_and_infection_say_the_same(with_settings, lungs_bundle, infection_bundle, scan, tmp_path, runtime):
     if runtime == "litert":
         pytest.importorskip("ai_edge_litert")
     finder, then = load_segmenter(lungs_bundle), load_segmenter(infection_bundle)
@@ -90,7 +78,7 @@ def test_lungs_crop_and_infection_say_the_same(
     compile_bundle(system, tmp_path / "compiled", runtime)
     check_compiled(system, tmp_path / "compiled")
     assert not (tmp_path / "compiled/then/lungs").exists()
-    loaded = load(tmp_path / "compiled")
+    loaded = load(tmp_path / "compiled", precision="float32")
     assert loaded.then.finder is loaded.finder and loaded.finder.hash == finder.hash
     found, expected = loaded.predict(scan), system.predict(scan)
     assert len(found.answers) == 8  # draws x windows
@@ -106,12 +94,12 @@ def test_lungs_crop_and_infection_say_the_same(
     assert np.abs(parts[0] - unclicked).max() > 1e-3
 
 
-def test_an_ensemble_and_its_members_say_the_same(in_float32, with_settings, scan, tmp_path):
+def test_an_ensemble_and_its_members_say_the_same(with_settings, scan, tmp_path):
     members = {"a": with_settings(), "b": with_settings("patient_net.kind=nonparametric", "window.width=1000")}
     ensemble = Ensemble(members["a"].config, members, {"format": 1, "name": "two", "members": ["a", "b"]}, "# card\n")
     compile_bundle(ensemble, tmp_path / "compiled", "openvino")
     check_compiled(ensemble, tmp_path / "compiled")
-    loaded = load(tmp_path / "compiled")
+    loaded = load(tmp_path / "compiled", precision="float32")
     assert loaded.card == "# card\n" and loaded.runtime["name"] == "openvino"
     equal(all_probabilities(loaded, scan), all_probabilities(ensemble, scan))
 

@@ -5,7 +5,7 @@ import pytest
 from tests.layers.shared_check import check
 from tfcovid.layers import RandomIntensity
 
-ALL = {"brightness": 0.2, "contrast": 0.3, "gamma": 0.4, "noise": 0.05}
+ALL = {"brightness": 0.2, "contrast": 0.3, "gamma": 0.4, "noise": 0.05, "local_contrast": 0.5, "blur": 0.5}
 
 
 def array(tensor):
@@ -130,3 +130,26 @@ def test_shared_check(tmp_path):
         return keras.Model(inputs, RandomIntensity(**ALL, greyscale=0.5, seed=3)(inputs))
 
     check(make, np.random.default_rng(0).random((2, 5, 6, 3), dtype="float32"), tmp_path)
+
+
+def test_local_contrast_moves_pixels_away_from_the_mean_of_their_neighbourhood():
+    stripes = np.full((500, 64, 64, 1), 0.4, "float32")
+    stripes[:, ::2] = 0.6
+    changed = trained(stripes, local_contrast=1.5)
+    inner = changed[:, 20:44, 20:44]
+    factor = (inner[:, ::2] - inner[:, 1::2]).mean(axis=(1, 2, 3)) / 0.2
+    fills(factor, 1, 2.5)
+    np.testing.assert_allclose(inner.mean(axis=(1, 2, 3)), 0.5, atol=0.01)
+    flat = np.full((3, 64, 64, 1), 0.3, "float32")
+    np.testing.assert_allclose(trained(flat, local_contrast=1.5), flat, atol=1e-6)
+
+
+def test_blur_mixes_in_the_mean_of_the_neighbours():
+    points = np.zeros((500, 9, 9, 1), "float32")
+    points[:, 4, 4] = 1
+    changed = trained(points, blur=0.8)
+    # Of a point 1 / 9 stays in the middle of the smoothed picture.
+    fills(1 - changed[:, 4, 4, 0], 0, 0.8 * 8 / 9)
+    np.testing.assert_allclose(changed.sum(axis=(1, 2, 3)), 1, atol=1e-5)
+    volumes = points.reshape(250, 2, 9, 9, 1)
+    assert trained(volumes, blur=0.8).shape == volumes.shape

@@ -22,6 +22,8 @@ class Augmentation(Part):
     contrast: Share = 0.0  # a factor between 1 - contrast and 1 + contrast, about the mean
     gamma: Share = 0.0  # an exponent between 1 / (1 + gamma) and 1 + gamma
     noise: Share = 0.0  # standard deviation of Gaussian noise, at most
+    local_contrast: Annotated[float, Field(ge=0)] = 0.0  # up to so much more of it, as after CLAHE
+    blur: Share = 0.0  # of a smoothed picture mixed in, at most
     coarse_dropout: Annotated[float, Field(ge=0, le=1)] = 0.0  # probability of 8 holes in the image
 
 

@@ -20,7 +20,7 @@ def changes(settings: Augmentation, seed: int, mask_fill: int = 0) -> list[keras
     Each has a seed of its own, from `seed` + 1 to `seed` + 3: layers of one seed draw the same numbers.
     """
     position = settings.model_dump(include={"rotation", "scale", "shear", "translation"})
-    grey = settings.model_dump(include={"brightness", "contrast", "gamma", "noise"})
+    grey = settings.model_dump(include={"brightness", "contrast", "gamma", "noise", "local_contrast", "blur"})
     flips, layers = _AXES[settings.flip], []
     if flips or any(position.values()):
         layers.append(RandomAffine(flip=flips, **position, mask_fill=mask_fill, seed=seed + 1, name="position"))

@@ -3,14 +3,15 @@ from pathlib import Path
 import numpy as np
 
 from tfcovid.errors import InputError
+from tfcovid.networks.convert.torch_file import read_torch_file
 
 
 def read_checkpoint(path: str | Path) -> dict[str, np.ndarray]:
-    """The tensors of a PyTorch checkpoint, by name, as float32.
+    """Return the tensors of a PyTorch checkpoint, by name, as float32.
 
-    `.safetensors` needs nothing more. `.pth`, `.pt` and `.bin` need PyTorch and are read as weights only: no code in
-    them is run. A dictionary that holds the weights under "state_dict", "model" or "state_dict_ema" is opened, the
-    last of them first, and the "module." that training on several devices puts before names is taken off.
+    A checkpoint is a `.safetensors`, `.pth`, `.pt` or `.bin` file. PyTorch is not needed, and no code that a file may
+    hold is run. A dictionary that holds the weights under "state_dict", "model" or "state_dict_ema" is opened, the last
+    of them first, and the "module." that training on several devices puts before names is taken off.
 
     Raises:
         InputError: no such file, none of these formats, or something other than tensors in it.
@@ -37,24 +38,14 @@ def _safetensors(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"not a readable safetensors file: {error}. Received: {path}") from error
 
 
-def _torch(path: Path) -> dict:
-    try:
-        import torch
-    except ImportError as error:
-        raise InputError(
-            f"{path.suffix} files need PyTorch: pip install torch, or take the checkpoint's .safetensors. "
-            f"Received: {path}"
-        ) from error
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever its unpickler met
-        raise InputError(
-            f"not a checkpoint of weights only; nothing in it was run: {str(error).splitlines()[0]}. Received: {path}"
-        ) from error
+def _torch(path: Path) -> dict[str, np.ndarray]:
+    loaded = read_torch_file(path)
     for key in ("state_dict_ema", "state_dict", "model"):
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]
             break
-    if not isinstance(loaded, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in loaded.values()):
+    if not isinstance(loaded, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, np.ndarray) for name, tensor in loaded.items()
+    ):
         raise InputError(f"a checkpoint holds tensors by name, and this does not. Received: {path}")
-    return {name: tensor.float().numpy() for name, tensor in loaded.items()}
+    return loaded

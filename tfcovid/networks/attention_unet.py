@@ -6,6 +6,7 @@ from keras import layers
 
 from tfcovid.layers.attention_gate import AttentionGate
 from tfcovid.networks.arguments import check_shape, check_variant
+from tfcovid.networks.efficientnet import EFFICIENTNETS, efficientnet_stages
 from tfcovid.networks.weights import load_weights
 
 
@@ -15,15 +16,23 @@ class AttentionUNetVariant:
     gates: Sequence[int] | str = "all"  # levels whose skip connection is gated, 1 the finest; () for a plain U-Net
     gate_stride: int = 2  # 2: gated by the coarser features as they are; 1: by those after the up-convolution
     normalised: bool = False  # batch normalisation inside the gates
+    # A variant of `efficientnet` that takes the place of the way down, up to its sixth stage. Its skip connections are
+    # the slices themselves and what its first, second, third and fifth stage give, and widths are those of the way up.
+    encoder: str | None = None
 
 
 # The text of paper 003 has five poolings and five up-convolutions and gives no widths: these are the smallest usual
 # start, 32, doubled to 1,024 at the bottom, as wide as the original U-Net's. The compact one is for lungs, which are
-# large and plain, on a machine without accelerator; under 8 MB in float32.
+# large and plain, on a machine without accelerator; under 8 MB in float32. The one on EfficientNet-Lite starts from
+# ImageNet, for lesions, of which there are few masks; 12 MB in float32.
 ATTENTION_UNETS = {
     "attention_unet": AttentionUNetVariant((32, 64, 128, 256, 512, 1024)),
     "attention_unet_compact": AttentionUNetVariant((16, 24, 48, 64, 128, 192)),
+    "attention_unet_lite0": AttentionUNetVariant(
+        (8, 24, 32, 48, 96, 192), gates=(2, 3, 4, 5), encoder="efficientnet_lite0"
+    ),
 }
+_ENCODED = (1, 2, 3, 5, 6)  # stages of an EfficientNet that end at strides of 2, 4, 8, 16 and 32
 
 
 def attention_unet(
@@ -47,7 +56,7 @@ def attention_unet(
 
     Args:
         weights: see `load_weights`; a head of other classes starts anew, and the kernels of one channel are spread
-            evenly over several.
+            evenly over several. "imagenet" is for a variant with an encoder, and starts that alone.
         dropout: share dropped of the features at the bottom, in training.
 
     Raises:
@@ -66,12 +75,8 @@ def attention_unet(
         raise ValueError(f"gates are 'all' or of the levels 1 to {levels - 1}. Received: gates={row.gates!r}")
 
     inputs = keras.Input(input_shape, name="slice")
-    x, skips = inputs, []
-    for level, width in enumerate(row.widths, 1):
-        if level > 1:
-            skips.append(x)
-            x = layers.MaxPooling2D(name=f"pool{level - 1}")(x)
-        x = _two_convolutions(x, width, f"encode{level}")
+    *skips, x = _encoded(inputs, row) if row.encoder else _way_down(inputs, row.widths)
+    encoder = keras.Model(inputs, x).layers if row.encoder else ()
     if dropout:
         x = layers.Dropout(dropout, name="dropout")(x)
     for level in range(levels - 1, 0, -1):
@@ -86,7 +91,9 @@ def attention_unet(
         activation = "sigmoid" if classes == 1 else "softmax"
     mask = layers.Conv2D(classes, 1, activation=activation, dtype="float32", name="mask")(x)
     network = keras.Model(inputs, mask, name=name)
-    load_weights(network, name, weights, own=("mask",), stem="encode1_conv1")
+    # ImageNet knows an encoder only; a network of masks has it all.
+    own = [layer.name for layer in network.layers if layer not in encoder] if weights == "imagenet" else ["mask"]
+    load_weights(network, name, weights, own=own, stem="stem_conv" if row.encoder else "encode1_conv1")
     return network
 
 
@@ -100,6 +107,24 @@ def attention_maps(network: keras.Model) -> keras.Model:
     if not gates:
         raise ValueError(f"no attention gate in this network. Received: network={network.name!r}")
     return keras.Model(network.input, gates, name=f"{network.name}_attention")
+
+
+def _way_down(slices, widths: Sequence[int]) -> list:
+    """Return the features at each resolution, the finest first."""
+    x, levels = slices, []
+    for level, width in enumerate(widths, 1):
+        if level > 1:
+            x = layers.MaxPooling2D(name=f"pool{level - 1}")(x)
+        x = _two_convolutions(x, width, f"encode{level}")
+        levels.append(x)
+    return levels
+
+
+def _encoded(slices, row: AttentionUNetVariant) -> list:
+    """Return the slices and the features of the encoder, the finest first."""
+    check_variant(row.encoder, EFFICIENTNETS, "encoder")
+    stages = efficientnet_stages(slices, EFFICIENTNETS[row.encoder], stages=_ENCODED[-1])
+    return [slices, *(stages[number - 1] for number in _ENCODED)]
 
 
 def _two_convolutions(x, width: int, name: str):

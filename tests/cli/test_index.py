@@ -24,10 +24,12 @@ def test_a_table_keeps_its_splits_and_gets_the_slice_labels(run, cohort, tmp_pat
     scan = cohort.entries[0].scan
     (tmp_path / "t.csv").write_text(f"file,who,dx,split\n{scan},Ann,cap,val\n")
     columns = ("--scan-column", "file", "--patient-column", "who", "--label-column", "dx")
+    columns += ("--mask-values", "infection=127,255", "--mask-values", "unlabelled=9")
     result = run("index", tmp_path / "t.csv", "-o", tmp_path / "m.csv", *columns, "--slice-labels", cohort.slice_labels)
     assert result.exit_code == 0
     [entry] = read_manifest(tmp_path / "m.csv")
     assert (entry.patient, entry.label, entry.split) == ("Ann", "cap", "val")
+    assert entry.mask_values == "infection=127,255; unlabelled=9"
     assert entry.slice_labels is not None and entry.slice_labels.resolve() == cohort.slice_labels.resolve()
 
 
@@ -48,6 +50,7 @@ def test_a_leak_in_a_table_is_told_and_nothing_written(run, cohort, tmp_path):
         (["--split", "half,half"], "--split takes two or three numbers"),
         (["--split", "0.5,0.5", "--seed", "-1"], "-1"),
         (["--slice-labels", "gone.csv"], "gone.csv"),
+        (["--mask-values", "ill=255"], "infection=127,255"),
     ],
 )
 def test_wrong_options_are_told_and_nothing_is_written(run, cohort, tmp_path, options, words):

@@ -110,6 +110,16 @@ def test_masks_that_are_missing_or_of_another_size_are_told(images, tmp_path):
     ]
 
 
+def test_masks_whose_numbers_could_mean_either_are_told_until_the_map_says_it(images, tmp_path):
+    mask = np.zeros((128, 128), np.uint8)
+    mask[:2], mask[2:3] = 127, 255
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    [finding] = check_manifest(images(CLEAN[0], lesions=tmp_path / "mask.png"))[1]
+    assert (finding.severity, finding.name, finding.about) == ("error", "mask-values", ("mask.png", "a.png"))
+    assert "Received: 0 (98 %), 127 (1.6 %), 255 (0.78 %)" in finding.seen
+    assert found(images(CLEAN[0], lesions=tmp_path / "mask.png", mask_values="infection=127,255")) == []
+
+
 def test_a_class_with_few_patients_is_told(images):
     rows = [(f"{n}.png", n, f"p{n}", "covid" if n else "healthy", "train") for n in range(12)]
     [finding] = check_manifest(images(*rows))[1]

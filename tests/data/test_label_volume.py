@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import cv2
 import nibabel as nib
 import numpy as np
 import pytest
@@ -118,8 +119,6 @@ def test_a_mask_that_is_not_the_scans_is_named_with_the_fix(ct, write, tmp_path)
 
 
 def test_images_without_a_place_do_not_go_with_a_scan_that_has_one(ct, write, tmp_path):
-    import cv2
-
     folder = tmp_path / "images"
     folder.mkdir()
     for k in range(4):
@@ -157,7 +156,28 @@ def test_drawn_masks_of_real_slices_have_no_grey_rim():
         np.testing.assert_array_equal(label_volume(scan, entry, LUNG), drawn > 127)
 
 
-def test_255_beside_nothing_is_a_lung_and_in_lesions_a_place_where_nobody_looked(ct, write):
+def test_255_beside_nothing_is_a_lung_and_in_lesions_what_the_map_says(ct, write):
     drawn = write("drawn", mask(0, 255, 255))
     np.testing.assert_array_equal(seen(ct, lungs=drawn), mask(0, 1, 1))
-    np.testing.assert_array_equal(seen(ct, lesions=drawn, labels=("background", "infection")), mask(0, 255, 255))
+    labels = ("background", "infection")
+    for values, expected in (("infection=255", mask(0, 1, 1)), ("unlabelled=255", mask(0, 255, 255))):
+        scan, entry = read_scan(ct), Entry(ct, "p", "x", lesions=drawn, mask_values=values)
+        np.testing.assert_array_equal(scan.restore(label_volume(scan, entry, labels)), expected)
+    with pytest.raises(
+        InputError, match=r"drawn\.nii\.gz: 255 can be infection in this mask, or what nobody looked at"
+    ):
+        seen(ct, lesions=drawn, labels=labels)
+
+
+@needs_data
+def test_ground_glass_and_consolidation_of_a_real_mask_are_infection_by_its_map():
+    case = DATA / "infection" / "medseg9_volumes" / "dcm5_radiopaedia_27_86410_0"
+    scan = read_scan(case / "ct", allow=("not-hu", "no-spacing", "no-orientation"))
+    entry = Entry(case / "ct", "p", "x", lesions=case / "infection", mask_values="infection=127,255")
+    result = label_volume(scan, entry, ("background", "infection"))
+    pictures = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted((case / "infection").iterdir())]
+    assert np.count_nonzero(result == 1) == np.count_nonzero(pictures) and not (result == 255).any()
+    with pytest.raises(
+        InputError, match=r"infection: 255 can be infection.*infection=127,255.*Received: 0 \(.* %\), 127"
+    ):
+        label_volume(scan, replace(entry, mask_values=None), ("background", "infection"))

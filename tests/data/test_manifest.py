@@ -27,7 +27,8 @@ def table(path, *rows):
 @given(st.lists(st.tuples(words, words, words), min_size=1, max_size=5, unique_by=lambda row: row[0]))
 def test_a_manifest_is_read_back_as_it_was_written(tmp_path_factory, rows):
     folder = tmp_path_factory.mktemp("manifest")
-    entries = [Entry(folder / "scans" / s, p, label, "val", lesions=folder / "m 100%.nii") for s, p, label in rows]
+    more = {"lesions": folder / "m 100%.nii", "mask_values": "infection=127,255"}
+    entries = [Entry(folder / "scans" / s, p, label, "val", **more) for s, p, label in rows]
     write_manifest(entries, folder / "manifest.csv")
     assert read_manifest(folder / "manifest.csv") == entries
     assert [path.name for path in folder.iterdir()] == ["manifest.csv"]
@@ -57,6 +58,10 @@ def test_a_spreadsheets_byte_order_mark_and_spaces_do_no_harm(tmp_path):
         ([["scan", "patient", "label"], ["a", "", "cap"]], "line 2: patient is empty."),
         ([["scan", "patient", "label"], ["a"]], "line 2: patient, label is empty."),
         ([["scan", "patient", "label", "split"], ["a", "p", "cap", "dev"]], "line 2: split is train, val or test."),
+        (
+            [["scan", "patient", "label", "mask_values"], ["a", "p", "cap", "ill=3"]],
+            "line 2: mask values are written as infection=127,255",
+        ),
         ([["scan", "patient", "label"], ["a", "p", "cap"], ["./a", "q", "cap"]], "line 3: this scan stands on line 2"),
         ([["scan", "patient", "label"]], "a table needs a header and at least one row."),
     ],

@@ -33,10 +33,29 @@ def _list_layouts(context: click.Context, option: click.Option, name: str | None
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="CSV: patient, slice (0 at the feet), lesion (0/1).",
 )
+@click.option(
+    "--mask-values",
+    multiple=True,
+    metavar="MEANING=N,...",
+    help="What numbers of masks mean, where that is in doubt: infection=127,255. Also lung, background, unlabelled. "
+    "Repeatable.",
+)
 @click.option("--scan-column", default="scan", show_default=True, help="Of a table: path of the scan.")
 @click.option("--patient-column", default="patient", show_default=True, help="Of a table: who it is.")
 @click.option("--label-column", default="label", show_default=True, help="Of a table: the diagnosis.")
-def index(source, layout, output, relabel, split, seed, slice_labels, scan_column, patient_column, label_column):
+def index(
+    source,
+    layout,
+    output,
+    relabel,
+    split,
+    seed,
+    slice_labels,
+    mask_values,
+    scan_column,
+    patient_column,
+    label_column,
+):
     """List the scans of SOURCE and their labels in a manifest, one row a scan.
 
     SOURCE is a folder LABEL/PATIENT/... (DICOM, NIfTI, NRRD, images, at any depth), a CSV table with columns of
@@ -56,6 +75,7 @@ def index(source, layout, output, relabel, split, seed, slice_labels, scan_colum
     from tfcovid.data import assign_splits, check_splits, write_manifest
     from tfcovid.data.layouts import find_layout
     from tfcovid.data.manifest import SPLITS
+    from tfcovid.data.mask_values import read_mask_values
     from tfcovid.errors import InputError
 
     layout = layout or ("csv" if source.is_file() else "class-folders")
@@ -66,8 +86,15 @@ def index(source, layout, output, relabel, split, seed, slice_labels, scan_colum
     names = {old: new for old, _, new in pairs}
     if not all(names) or not all(names.values()):
         raise InputError(f"--relabel takes OLD=NEW, such as covid=covid-19. Received: {' '.join(relabel)}")
+    values = "; ".join(mask_values)
+    read_mask_values(values)
     entries = [
-        replace(entry, label=names.get(entry.label, entry.label), slice_labels=entry.slice_labels or slice_labels)
+        replace(
+            entry,
+            label=names.get(entry.label, entry.label),
+            slice_labels=entry.slice_labels or slice_labels,
+            mask_values=values or entry.mask_values,
+        )
         for entry in find(source)
     ]
     gone = [entry.scan for entry in entries if not entry.scan.exists()]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfcovid.data.label_volume import mask_regions
 from tfcovid.data.manifest import Entry, read_rows, slice_marks
 from tfcovid.data.perceptual_hash import NEAR, near_pairs, perceptual_hash
 from tfcovid.data.prepare import content_hash
@@ -32,6 +33,7 @@ COHORT_CHECKS = {
     "unreadable-scan": ("error", "Copy it again from its source, or delete its line."),
     "unreadable-mask": ("error", "Copy it again from its source, or clear the cell."),
     "mask-differs": ("error", "Give the mask that was drawn on this scan."),
+    "mask-values": ("error", "Say what its numbers mean in the column mask_values."),
     "slice-labels-differ": ("error", "Give one row for each slice of the scan, or clear the cell."),
     "no-slice-labels": ("warning", "Fine for healthy patients; others need a row for each slice."),
     "identical-across-splits": ("error", "Keep it in one split."),
@@ -175,8 +177,9 @@ def _examine(root: Path, allow: Collection[str], entry: Entry) -> _Examined:
     hashes = _hashes(scan)
     shape = scan.shape
     del scan  # before a mask of the same size is read
-    for mask in filter(None, (entry.lungs, entry.lesions)):
-        findings += _check_mask(mask, shape, root, name)
+    for column in ("lungs", "lesions"):
+        if getattr(entry, column):
+            findings += _check_mask(entry, column, shape, root, name)
     if entry.slice_labels:
         findings += _check_slice_labels(entry, shape[0], root, name)
     return _Examined(findings, content, hashes)
@@ -199,18 +202,23 @@ def _hashes(scan: Scan) -> tuple[np.ndarray, ...]:
     return tuple(code for code in map(perceptual_hash, slices) if code is not None)
 
 
-def _check_mask(mask: Path, shape: tuple, root: Path, name: str) -> Iterator[CohortFinding]:
-    about = [_named(mask, root), name]
-    if not mask.exists():
+def _check_mask(entry: Entry, column: str, shape: tuple, root: Path, name: str) -> Iterator[CohortFinding]:
+    path = getattr(entry, column)
+    about = [_named(path, root), name]
+    if not path.exists():
         yield _found("missing-file", "The mask is not there.", about)
         return
     try:
-        found = read_scan(mask, allow=[check for check, (severity, _) in CHECKS.items() if severity == "error"]).shape
+        mask = read_scan(path, allow=[check for check, (severity, _) in CHECKS.items() if severity == "error"])
     except Exception as error:
         yield _found("unreadable-mask", _reason(error), about)
         return
-    if found != shape:
-        yield _found("mask-differs", f"The mask is {found} voxels and the scan {shape}.", about)
+    if mask.shape != shape:
+        yield _found("mask-differs", f"The mask is {mask.shape} voxels and the scan {shape}.", about)
+    try:
+        mask_regions(mask, column, entry)
+    except InputError as error:
+        yield _found("mask-values", str(error), about)
 
 
 def _check_slice_labels(entry: Entry, slices: int, root: Path, name: str) -> Iterator[CohortFinding]:

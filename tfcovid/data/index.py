@@ -57,7 +57,7 @@ def index_table(
 
     Args:
         scan, patient, label, split: names of its columns; the split may be absent. Scans are relative to the table,
-            as are the files of the columns `slice_labels`, `lungs` and `lesions`.
+            as are the files of the columns `slice_labels`, `lungs` and `lesions`. A column `mask_values` is taken over.
         slice_labels: one CSV for all scans without one of their own, see `Entry`.
 
     Raises:
@@ -80,6 +80,7 @@ def index_table(
             row[label],
             row.get(split) or None,
             *(table.parent / row[name] if row.get(name) else None for name in ("slice_labels", "lungs", "lesions")),
+            mask_values=row.get("mask_values") or None,
         )
         for row in rows
     ]

@@ -7,27 +7,21 @@ import numpy as np
 
 from tfcovid.config.segmenter import INFECTION, LEFT, LUNG, RIGHT
 from tfcovid.data.manifest import Entry
+from tfcovid.data.mask_values import UNLABELLED, inside_and_unlabelled, read_mask_values
 from tfcovid.errors import InputError
 from tfcovid.preprocess import split_lungs
 from tfcovid.scans import Scan, read_scan
 
-UNLABELLED = 255
-
 # What a mask may be where a scan may not: it holds no HU, and axes that its scan was allowed are its own as well.
 _ALLOWED = ("not-hu", "not-ct", "non-axial")
-
-# Pictures with smoothed edges, or saved as JPEG, have more values than this; label maps of the chest have fewer.
-_MOST_LABELS = 32
-_INSIDE = 127  # a drawn mask is inside above this grey level
 _OFF = 0.5  # voxels that a mask may lie beside its scan and still have every voxel in the right place
 
 
 def label_volume(scan: Scan, entry: Entry, labels: Sequence[str]) -> np.ndarray:
     """What each voxel of a scan is, by the masks `entry.lungs` and `entry.lesions`.
 
-    A mask with grey levels between 127 and 255 or more than 32 of them is a drawn one: above 127 is inside. So is one
-    of 0 and 255 only, if it is a picture or of lungs. In any other mask whatever is above 0 is inside, and 255 says
-    that nobody looked: such voxels are unlabelled. Left and right are told apart by `split_lungs`, not by the numbers
+    What the numbers of a mask mean follows from `entry.mask_values` or from their values, see
+    `tfcovid.data.mask_values`. Left and right are told apart by `split_lungs`, not by the numbers
     of a mask, which data sets give differently. Infection lies over the lungs.
 
     Args:
@@ -37,14 +31,16 @@ def label_volume(scan: Scan, entry: Entry, labels: Sequence[str]) -> np.ndarray:
         (slices, height, width) uint8 in the scan's frame: the number of the label, 255 where it is not known.
 
     Raises:
-        InputError: a mask that the labels need is not in the manifest or not on disk, or is of another shape or at
-            another place than the scan.
+        InputError: a mask that the labels need is not in the manifest or not on disk, is of another shape or at
+            another place than the scan, or has numbers whose meaning is not known.
     """
     result = np.zeros(scan.shape, np.uint8)
     for column, path in needed_masks(entry, labels).items():
         mask = _mask_of(scan, path, column)
-        # Nobody's chest has unlabelled voxels and not a single one of lung.
-        inside, unknown = _inside(mask.voxels, drawn=not _placed(mask) or column == "lungs")
+        try:
+            inside, unknown = mask_regions(mask, column, entry)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
         if column == "lesions":
             result[inside] = labels.index(INFECTION)
         elif LUNG in labels:
@@ -55,6 +51,12 @@ def label_volume(scan: Scan, entry: Entry, labels: Sequence[str]) -> np.ndarray:
         if unknown is not None:
             result[unknown] = UNLABELLED
     return result
+
+
+def mask_regions(mask: Scan, column: str, entry: Entry) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return where the mask of an entry's column is inside and where it is unlabelled, see `inside_and_unlabelled`."""
+    meanings = read_mask_values(entry.mask_values or "")
+    return inside_and_unlabelled(mask.voxels, column, meanings, picture=not _placed(mask))
 
 
 def needed_masks(entry: Entry, labels: Sequence[str]) -> dict[str, Path]:
@@ -104,28 +106,3 @@ def _off(scan: Scan, mask: Scan) -> str | None:
     seen = corners @ mask.affine.T @ np.linalg.inv(scan.affine).T
     voxels = float(np.abs(seen - corners).max())
     return f"{voxels:.3g} voxels apart" if voxels > _OFF else None
-
-
-def _inside(mask: np.ndarray, drawn: bool) -> tuple[np.ndarray, np.ndarray | None]:
-    """(slices, height, width) bool: where a mask is inside, and where it is unlabelled, None if nowhere.
-
-    Args:
-        drawn: 0 and 255 alone mean outside and inside, not outside and unlabelled.
-    """
-    values = set().union(*(np.flatnonzero(_histogram(one)) for one in mask))
-    if mask.dtype == np.int16:
-        values = {int(value) - 2**15 for value in values}
-    smooth = UNLABELLED in values and any(_INSIDE < value < UNLABELLED for value in values)
-    if smooth or (drawn and values <= {0, UNLABELLED}) or len(values) > _MOST_LABELS:
-        return mask > _INSIDE, None
-    unknown = mask == UNLABELLED if UNLABELLED in values else None
-    inside = mask > 0  # below lie the edges of a mask that was interpolated
-    return inside if unknown is None else inside & ~unknown, unknown
-
-
-def _histogram(image: np.ndarray) -> np.ndarray:
-    """How often each value occurs, from the lowest of its dtype on; far faster than sorting."""
-    if image.dtype == np.int16:
-        image = (image.view(np.uint16) ^ np.uint16(2**15)).ravel()
-        return np.bincount(image, minlength=2**16)
-    return np.bincount(image.ravel(), minlength=2**8)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from tfcovid.data.mask_values import read_mask_values
 from tfcovid.errors import InputError
 from tfcovid.into_place import into_place
 
 SPLITS = ("train", "val", "test")
 _PATHS = ("scan", "slice_labels", "lungs", "lesions")
-_COLUMNS = ("scan", "patient", "label", "split", "slice_labels", "lungs", "lesions")
+_COLUMNS = ("scan", "patient", "label", "split", "slice_labels", "lungs", "lesions", "mask_values")
 _SLICE_COLUMNS = ("slice", "k", "k_ascending_z")
 _LESION_COLUMNS = ("lesion", "infected")
 
@@ -25,7 +26,8 @@ class Entry:
     """One scan of a cohort.
 
     `slice_labels` is a CSV with a column `slice` (0 at the feet) and a column `lesion` (0 or 1); where it also has
-    a column `patient`, only the rows of this patient count. `lungs` and `lesions` are masks.
+    a column `patient`, only the rows of this patient count. `lungs` and `lesions` are masks, and `mask_values` says
+    what their numbers mean, such as "infection=127,255; lung=1,2", where that is not beyond doubt.
     """
 
     scan: Path
@@ -35,11 +37,15 @@ class Entry:
     slice_labels: Path | None = None
     lungs: Path | None = None
     lesions: Path | None = None
+    mask_values: str | None = None
 
 
 @dataclass(frozen=True)
 class RowFault:
-    """What is wrong with one line of a manifest: "empty-field", "unknown-split" or "scan-listed-twice"."""
+    """What is wrong with one line of a manifest.
+
+    Names: "empty-field", "unknown-split", "mask-values" or "scan-listed-twice".
+    """
 
     line: int
     name: str
@@ -89,13 +95,24 @@ def read_rows(path: str | Path) -> tuple[list[Entry], list[RowFault]]:
         elif row.get("split") and row["split"] not in SPLITS:
             words = f"split is train, val or test. Received: {row['split']!r}"
             faults.append(RowFault(line, "unknown-split", words))
+        elif words := _fault_of_values(row.get("mask_values", "")):
+            faults.append(RowFault(line, "mask-values", words))
         elif files["scan"] in seen:
             words = f"this scan stands on line {seen[files['scan']]} already."
             faults.append(RowFault(line, "scan-listed-twice", words))
         else:
             seen[files["scan"]] = line
-            entries.append(Entry(patient=row["patient"], label=row["label"], split=row.get("split") or None, **files))
+            optional = {name: row.get(name) or None for name in ("split", "mask_values")}
+            entries.append(Entry(patient=row["patient"], label=row["label"], **optional, **files))
     return entries, faults
+
+
+def _fault_of_values(text: str) -> str | None:
+    try:
+        read_mask_values(text)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def write_manifest(entries: Iterable[Entry], path: str | Path) -> None:

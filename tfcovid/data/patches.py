@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfcovid.config.segmenter import Segmenter
 from tfcovid.data.draw_patches import draw_patches, even_slices
-from tfcovid.data.label_volume import UNLABELLED
+from tfcovid.data.mask_values import UNLABELLED
 from tfcovid.data.prepare_volumes import PreparedVolume
 
 _AIR = -1024  # HU around a volume that is smaller than the patch

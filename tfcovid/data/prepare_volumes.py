@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from tfcovid.config.segmenter import Segmenter
-from tfcovid.data.label_volume import UNLABELLED, label_volume, needed_masks
+from tfcovid.data.label_volume import label_volume, needed_masks
 from tfcovid.data.manifest import Entry
+from tfcovid.data.mask_values import UNLABELLED
 from tfcovid.data.network_slices import scan_hu
 from tfcovid.data.prepare import _hash, _hashed, _in_parallel, open_store, workers_or_default
 from tfcovid.errors import InputError
@@ -107,7 +108,9 @@ def _prepared(
     masks = needed_masks(entry, segmenter.labels)
     source = _hashed(entry.scan)
     key = _hash(
-        _settings(segmenter, allow), source.hashes, {name: _hashed(path).hashes for name, path in masks.items()}
+        [*_settings(segmenter, allow), *([entry.mask_values] if entry.mask_values else [])],
+        source.hashes,
+        {name: _hashed(path).hashes for name, path in masks.items()},
     )
     ct, labels, places = (store / f"{key}-{name}.npy" for name in ("ct", "labels", "places"))
     facts = store / f"{key}.json"

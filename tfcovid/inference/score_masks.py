@@ -7,7 +7,7 @@ import numpy as np
 
 from tfcovid.config.segmenter import INFECTION, LEFT, LUNG, RIGHT
 from tfcovid.data import Entry, label_volume
-from tfcovid.data.label_volume import UNLABELLED
+from tfcovid.data.mask_values import UNLABELLED
 from tfcovid.data.network_slices import scan_hu
 from tfcovid.errors import InputError
 from tfcovid.evaluation.mask_scores import MaskScores, mask_scores

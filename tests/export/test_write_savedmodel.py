@@ -31,7 +31,8 @@ _SMALL = {
         _SLICES | {"image_bytes"},
         ["crop.size=[64,64]", "patient_net.count=4", "patient_net.draws=3", "slice_net.variant=efficientnet_b0"],
     ),
-    "infection": ({"serving_default"}, ["network.patch=[8,32,32]"]),
+    "infection": ({"serving_default"}, ["network.size=[64,64]", "network.weights=null"]),
+    "infection_clicks": ({"serving_default"}, ["network.patch=[8,32,32]"]),
     "lungs": ({"serving_default"}, ["network.size=[64,64]"]),
     "m3lung": (
         _SLICES,
@@ -55,7 +56,7 @@ _SMALL = {
     ),
 }
 # Those with parts that no other test exports.
-_ALWAYS = ("attn_crop", "res_unet3d", "infection")
+_ALWAYS = ("attn_crop", "res_unet3d", "infection_clicks")
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def test_training_starts_from_the_slice_network_of_another_bundle(bundle, tiny_s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(shipped_configs()) - {"demo", "infection", "lungs"}))
+@pytest.mark.parametrize("name", sorted(set(shipped_configs()) - {"demo", "infection", "infection_clicks", "lungs"}))
 def test_a_shipped_config_trains_at_its_own_width(name, cohort, tmp_path):
     """One epoch on small pictures, with every layer that the config names."""
     config = load_config(name)

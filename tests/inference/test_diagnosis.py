@@ -48,6 +48,21 @@ def test_no_map_is_shown_outside_the_body(diagnosis):
     assert cold.suspicious["both lungs"] == 0
 
 
+def test_a_map_of_a_system_with_outlined_lungs_shows_in_them_alone_and_has_no_edge_of_the_box(diagnosis):
+    lungs = np.zeros(diagnosis.scan.shape, bool)
+    lungs[1:, 20:60, 20:50] = True
+    # The boxes cut 5 pixels off the lungs on every side, as a margin below 0 does.
+    boxes = np.tile(np.array([[25, 25, 55, 45]], np.int32), (len(lungs), 1))
+    slices = replace(diagnosis.slices, lungs=lungs[diagnosis.slices.index], boxes=boxes)
+    warm = replace(diagnosis, slices=slices, small_map=np.ones_like(diagnosis.small_map[:, :4, :4]))
+    assert (warm.lesion_map[lungs] == 1).all()
+    rows, columns = (mm for mm in diagnosis.scan.spacing[1:])
+    reach = [int(5 / mm) + 1 for mm in (rows, columns)]
+    far = np.ones(lungs.shape, bool)
+    far[1:, 20 - reach[0] : 60 + reach[0], 20 - reach[1] : 50 + reach[1]] = False
+    assert not warm.lesion_map[far].any()
+
+
 def test_the_report_for_programs_keeps_to_its_schema(diagnosis):
     jsonschema = pytest.importorskip("jsonschema")
     from tfcovid.report import report_schema

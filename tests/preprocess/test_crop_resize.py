@@ -92,3 +92,14 @@ def test_big_endian_and_transposed_slices():
 def test_refusals_name_the_fix(slices, boxes, size, says):
     with pytest.raises(InputError, match=says):
         crop_resize(slices, np.array(boxes), size)
+
+
+def test_the_edges_of_a_map_can_be_carried_on_beyond_its_box():
+    ramp = np.tile(np.arange(4, dtype=np.float32), (4, 1))[None]
+    boxes = np.array([[2, 4, 10, 12]], np.int32)
+    plain, wider = paste(ramp, boxes, (12, 16)), paste(ramp, boxes, (12, 16), beyond=1)
+    np.testing.assert_allclose(wider[0, 2:10, 4:12], plain[0, 2:10, 4:12], atol=1e-6)
+    # Two pixels wide are the pixels of the map, and the picture ends at row 12.
+    np.testing.assert_array_equal(wider[0, 5, 2:4], [0, 0])
+    np.testing.assert_array_equal(wider[0, 5, 12:], [3, 3, 0, 0])
+    assert wider[0, :12, 12].tolist() == [3] * 12

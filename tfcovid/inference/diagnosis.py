@@ -18,7 +18,7 @@ from tfcovid.inference.suspicious_share import suspicious_share
 from tfcovid.inference.uncertainty import uncertainty
 from tfcovid.into_place import folder_into_place
 from tfcovid.notice import RESEARCH_USE
-from tfcovid.preprocess import air_lungs, body_mask, paste, split_lungs
+from tfcovid.preprocess import air_lungs, body_mask, lung_region, paste, split_lungs
 from tfcovid.scans import Scan, write_nifti
 from tfcovid.versions import versions
 
@@ -118,9 +118,19 @@ class Diagnosis:
         return body_mask(scan_hu(self.scan, self._config), eight_bit=self.scan.units == "8-bit")
 
     @cached_property
+    def lung_region(self) -> np.ndarray | None:
+        """Return where the lesion map may show, see `tfcovid.preprocess.lung_region`; None without outlined lungs."""
+        if self.lungs is None:
+            return None
+        spacing = self.scan.known_spacing
+        return lung_region(self.lungs, spacing and spacing[1:])
+
+    @cached_property
     def lesion_map(self) -> np.ndarray | None:
-        """`(slices, height, width)` float32 in [0, 1] in the frame of the scan; 0 outside the body, and where nothing
-        was read.
+        """`(slices, height, width)` float32 in [0, 1] in the frame of the scan.
+
+        It is 0 where nothing was read, farther than 5 mm from the lungs where the crop outlines them, and else outside
+        the body.
         """
         if self.small_map is None:
             return None
@@ -135,9 +145,12 @@ class Diagnosis:
         read = np.flatnonzero(self.slices.index == k)
         if not len(read):
             return np.zeros(shape, np.float32)
-        one = paste(self.small_map[read], self.slices.boxes[read], shape)[0].astype(np.float32, copy=False)
-        one *= self.body[k]
-        return one
+        maps, boxes = self.small_map[read], self.slices.boxes[read]
+        if self.lung_region is None:
+            return paste(maps, boxes, shape)[0].astype(np.float32, copy=False) * self.body[k]
+        # The box may cut through lungs; the map goes on beyond it as far as they do.
+        shown = paste(maps, boxes, shape, beyond=1)[0].astype(np.float32, copy=False)
+        return shown * (self.lung_region[k] / np.float32(255))
 
     @cached_property
     def sides(self) -> tuple[np.ndarray, str]:

@@ -33,8 +33,7 @@ class Explanation:
     """A map of what a system finds suspicious in a scan, or of what speaks for one label.
 
     Attributes:
-        heat: `(slices, height, width)` in [0, 1] in the frame of the scan, 0 outside the body and outside the box that
-            the network read.
+        heat: `(slices, height, width)` in [0, 1] in the frame of the scan, 0 where `Diagnosis.lesion_map` must be.
         method: how the map was made.
         label: what it speaks for; None for any label but the first.
         share: "left lung", "right lung", "both lungs" -> per cent that the map marks at 0.5, None without a lung.

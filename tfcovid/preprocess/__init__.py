@@ -8,6 +8,7 @@ from tfcovid.preprocess.eight_bit import from_8bit, to_8bit
 from tfcovid.preprocess.largest_components import largest_components
 from tfcovid.preprocess.lung_areas import lung_areas
 from tfcovid.preprocess.lung_crop import lung_boxes
+from tfcovid.preprocess.lung_region import lung_region
 from tfcovid.preprocess.mask_boxes import mask_boxes
 from tfcovid.preprocess.resample import interpolated, resample
 from tfcovid.preprocess.select_slices import select_slices
@@ -25,6 +26,7 @@ __all__ = [
     "largest_components",
     "lung_areas",
     "lung_boxes",
+    "lung_region",
     "mask_boxes",
     "paste",
     "resample",

@@ -52,6 +52,7 @@ def paste(
     *,
     fill: float = 0.0,
     labels: bool = False,
+    beyond: int = 0,
 ) -> np.ndarray:
     """Maps in the frame of a crop, put back into the frame of the slices: the inverse of `crop_resize`.
 
@@ -61,6 +62,7 @@ def paste(
         shape: (height, width) of the slices.
         fill: the value outside the boxes.
         labels: the maps are masks: nearest pixel instead of bilinear.
+        beyond: pixels of the map by which its edges are carried on outside the boxes.
 
     Returns:
         (slices, height, width), of the maps' dtype.
@@ -75,7 +77,19 @@ def paste(
         result[:] = fill
     with _open_code():
         for one, (top, left, bottom, right), out in zip(maps, boxes, result, strict=True):
-            out[top:bottom, left:right] = _resize(one, (bottom - top, right - left), labels)
+            if beyond:
+                down, across = (
+                    round(beyond * side / count)
+                    for side, count in zip((bottom - top, right - left), one.shape, strict=True)
+                )
+                wider = np.pad(one, beyond, mode="edge")
+                shown = _resize(wider, (bottom - top + 2 * down, right - left + 2 * across), labels)
+                above, before = max(0, down - top), max(0, across - left)
+                top, left = max(0, top - down), max(0, left - across)
+                bottom, right = min(shape[0], bottom + down), min(shape[1], right + across)
+                out[top:bottom, left:right] = shown[above:, before:][: bottom - top, : right - left]
+            else:
+                out[top:bottom, left:right] = _resize(one, (bottom - top, right - left), labels)
     return result
 
 

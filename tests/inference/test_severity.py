@@ -70,6 +70,29 @@ def test_a_lung_without_volume_has_no_share():
     assert none["infection_ml"] == 0.01 and none["lesions"][0]["lung"] is None
 
 
+def test_each_third_of_a_lung_is_scored_by_its_share():
+    lungs = np.zeros((9, 10, 40), np.uint8)
+    lungs[:, :, :20], lungs[3:, :, 20:] = 2, 1  # right: slices 0 to 8; left: 3 to 8
+    infection = np.zeros(lungs.shape, bool)
+    infection[0, 0, 0] = True  # 1 of 600 voxels
+    infection[3:6, :1, :20] = infection[6:9, :3, :20] = True  # 10 % and 30 %
+    infection[3:5, :5, 20:] = infection[7:9, :8, 20:] = True  # 50 % and 80 %
+    zones = severity(lungs, infection, MM)
+    assert [(zone["zone"], zone["involved_percent"], zone["score"]) for zone in zones["zones"]] == [
+        ("lower left lung", 50, 4),
+        ("middle left lung", 0, 0),
+        ("upper left lung", 80, 5),
+        ("lower right lung", 0.167, 1),
+        ("middle right lung", 10, 2),
+        ("upper right lung", 30, 3),
+    ]
+    assert (zones["severity_score"], zones["severity_most"]) == (15, 30)
+    one = severity(np.where(lungs == 2, 2, 0), infection & (lungs == 2), MM)
+    assert (one["severity_score"], one["severity_most"]) == (6, 15)
+    thin = severity(lungs[:4], infection[:4], MM)  # one slice of the left lung
+    assert (thin["zones"], thin["severity_score"], thin["severity_most"]) == ([], None, None)
+
+
 def test_healthy_lungs_have_no_lesions():
     found = severity(_lungs(), _infection(), MM)
     assert (found["lesion_count"], found["lesions"], found["infection_ml"]) == (0, [], 0)

@@ -81,6 +81,7 @@ class Segmentation:
             for row in found["regions"]:
                 row |= {"infection_ml": None, "involved_percent": None}
             found |= {"infection_ml": None, "lesion_count": None}
+            found |= {"zones": [], "severity_score": None, "severity_most": None}
         if self.sides is None:
             for row in found["regions"]:
                 row |= {"volume_ml": None, "infection_ml": None, "involved_percent": None}
@@ -184,7 +185,7 @@ def _without_volumes(found: dict[str, Any]) -> dict[str, Any]:
     def bare(row: dict[str, Any]) -> dict[str, Any]:
         return {name: None if name == "ml" or name.endswith("_ml") else value for name, value in row.items()}
 
-    return bare(found) | {name: [bare(row) for row in found[name]] for name in ("regions", "lesions")}
+    return bare(found) | {name: [bare(row) for row in found[name]] for name in ("regions", "zones", "lesions")}
 
 
 def _write_rows(rows: list[dict[str, Any]], path: Path) -> None:

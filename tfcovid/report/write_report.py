@@ -132,6 +132,11 @@ def _extent(diagnosis: "Diagnosis") -> str:
         ]
         heads = ("Region", "Volume, ml", "Infection, ml", "Involved, %")
         parts.append(table(heads, rows, caption="Lungs and infection, outlined", numbers=(1, 2, 3)))
+        if severity["severity_score"] is not None:
+            parts.append(
+                f"<p>Severity score {severity['severity_score']} of {severity['severity_most']}, by thirds of each "
+                "lung (0 to 5 each); not to be compared with a score by lobes.</p>"
+            )
         if severity["lesions"]:
             parts.append(_lesions(severity["lesions"]))
         elif severity["lesion_count"] == 0:

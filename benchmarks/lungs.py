@@ -3,20 +3,30 @@
     python benchmarks/lungs.py DATA WORK            # cohort, and the figures of the shipped bundle on its test split
     python benchmarks/lungs.py DATA WORK --train    # trains it anew first, about half an hour on two cores
 
-DATA holds seg2d/lungsegdb_lung (pairs of images and masks), volumes/imlab_uiip_lungmask3d (three CT with lung masks)
-and volumes/cip_ct64 (one, which only tests). Phantoms come from a seed. The label of the manifest is where a scan is
-from, so that figures come for each source; no patient is in two splits.
+DATA holds seg2d/lungsegdb_lung (pairs of images and masks), volumes/imlab_uiip_lungmask3d (three CT with lung masks),
+volumes/cip_ct64 (one, which only tests), lungs_hu (slices of many people, with effusions and tumours among them) and
+infection/ (lungs with COVID-19, whose consolidations touch the wall; persons are split as for the infection). Phantoms
+come from a seed. The label of the manifest is where a scan is from, so that figures come for each source; no patient is
+in two splits. Training goes on from the bundle that ships.
 """
 
 import argparse
+import csv
 import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+
+import infection
+import nibabel as nib
+import numpy as np
 
 from tfcovid.data import Entry, write_manifest
 from tfcovid.phantom import write_cohort
 
 PAIRS = {"test": ("114", "17", "341", "379"), "val": ("2", "338")}  # the others train
-ALLOW = ("--allow", "not-hu", "--allow", "no-spacing")
+ALLOW = ("--allow", "not-hu", "--allow", "no-spacing", "--allow", "no-orientation")
+STACKS = 9  # of the slices of lungs_hu, about ten each
 
 
 def cohort(data: Path, work: Path) -> Path:
@@ -41,8 +51,30 @@ def cohort(data: Path, work: Path) -> Path:
             name = scan.name.removesuffix(".nii.gz")
             lungs = phantoms.with_name("phantoms_masks") / folder.name / f"{name}_lungs.nii.gz"
             entries.append(Entry(scan, name, "phantom", split, lungs=lungs))
+    entries += diseased(data / "infection")
+    entries += stacks(data / "lungs_hu" / "lung_hu_slices", work / "lungs_hu")
     write_manifest(entries, work / "lungs.csv")
     return work / "lungs.csv"
+
+
+def diseased(folder: Path) -> Iterator[Entry]:
+    """Yield the cases of Ma et al. and the scans of MedSeg with their lungs."""
+    for entry in infection.volumes(folder):
+        yield replace(entry, lungs=entry.scan.with_name("lung"), lesions=None, mask_values=None)
+
+
+def stacks(folder: Path, work: Path) -> Iterator[Entry]:
+    """Yield slices in HU of a person each in nine stacks, of which the last but one validates and the last tests."""
+    work.mkdir(parents=True, exist_ok=True)
+    images = [nib.load(folder / f"{name}_256.nii.gz") for name in ("slices_hu", "lungmask")]
+    with (folder / "index.csv").open() as file:
+        kept = [int(row["k"]) for row in csv.DictReader(file) if not row["duplicate_of"]]
+    for number, slices in enumerate(np.array_split(kept, STACKS)):
+        paths = [work / f"{number}_{part}.nii.gz" for part in ("ct", "lungs")]
+        for image, path in zip(images, paths, strict=True):
+            nib.save(nib.Nifti1Image(np.asarray(image.dataobj)[:, :, slices], image.affine), path)
+        split = {STACKS - 2: "val", STACKS - 1: "test"}.get(number, "train")
+        yield Entry(paths[0], f"lungs-hu-{number}", "lungs-hu", split, lungs=paths[1])
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from tfcovid.data import Entry, write_manifest
 from tfcovid.phantom import write_cohort
+from tfcovid.training.halve_weights import halve_weights
 
 SIDE = 320
 # Persons, chosen before anything was trained; all others train.
@@ -39,6 +40,7 @@ def main() -> None:
     if options.train:
         bundle = options.work / "infection_bundle"
         subprocess.run(["tfcovid", "train", "infection", manifest, "-o", bundle, *ALLOW], check=True)
+        halve_weights(bundle)
     subprocess.run(["tfcovid", "evaluate", bundle, manifest, *ALLOW], check=True)
 
 

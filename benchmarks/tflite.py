@@ -4,11 +4,11 @@
     python benchmarks/tflite.py bundle demo MANIFEST [SCAN]
     python benchmarks/tflite.py bundle covid_ct MANIFEST
 
-"networks": the 2-D networks of the project, trained from scratch for some epochs to tell slices of phantoms with a
-lesion from others (the Attention U-Net: to outline lungs), and asked about slices of other phantoms: what is left in
-each precision of a network that has learnt something, not how good it is on patients. "bundle": what `tfcovid export
-BUNDLE --to tflite` says of a trained one, with the AUC on the scans of the manifest that did not train. Each file runs
-in a process of its own in LiteRT; the best of five runs or more counts.
+"networks": the 2-D networks of the project, trained from scratch (on EfficientNet-Lite from ImageNet) for some epochs
+to tell slices of phantoms with a lesion from others (the Attention U-Nets: to outline lungs), and asked about slices of
+other phantoms: what is left in each precision of a network that has learnt something, not how good it is on patients.
+"bundle": what `tfcovid export BUNDLE --to tflite` says of a trained one, with the AUC on the scans of the manifest that
+did not train. Each file runs in a process of its own in LiteRT; the best of five runs or more counts.
 """
 
 import argparse
@@ -22,11 +22,13 @@ NETWORKS = {
     "resnet50": lambda n, shape: n.resnet(2, shape, "resnet50"),
     "densenet121": lambda n, shape: n.densenet(2, shape, "densenet121"),
     "efficientnet_b4": lambda n, shape: n.efficientnet(2, shape, "efficientnet_b4"),
+    "efficientnet_lite0": lambda n, shape: n.efficientnet(2, shape, "efficientnet_lite0", weights="imagenet"),
     "eca_nfnet_l0": lambda n, shape: n.eca_nfnet(2, shape, "eca_nfnet_l0"),
     "res_dense": lambda n, shape: n.res_dense(2, shape),
     "m3lung_slice": lambda n, shape: n.m3lung_slice(4, shape),
     "eff_mix_conv": lambda n, shape: n.eff_mix_conv(2, shape),
     "attention_unet": lambda n, shape: n.attention_unet(1, shape),
+    "attention_unet_lite0": lambda n, shape: n.attention_unet(1, shape, "attention_unet_lite0", weights="imagenet"),
 }
 
 
@@ -77,7 +79,7 @@ def _networks(names: list[str], size: int, epochs: int, threads: int) -> None:
     print(f"trained on {len(train[0])} slices, {train[1].mean():.0%} with a lesion; asked about {len(test[0])} others")
     for name in names:
         keras.utils.set_random_seed(0)
-        network, of_lungs = NETWORKS[name](n, (size, size, 1)), name == "attention_unet"
+        network, of_lungs = NETWORKS[name](n, (size, size, 1)), name.startswith("attention_unet")
         _fit(network, train[0], train[2] if of_lungs else train[1], epochs)
         rows += _rows(name, network, train[0], test[0], test[2] if of_lungs else test[1], threads)
         print("\n".join(edge_table(rows)) + "\n", flush=True)

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
@@ -134,6 +135,24 @@ def test_the_graph_windows_hu_and_completes_a_single_probability(lung_outliner):
     found = graph.predict_on_batch(hu)[0, 0, :3]
     np.testing.assert_allclose(found[:, 1], 1 / (1 + np.exp(400 * shown - 200)), atol=1e-4)
     np.testing.assert_allclose(found.sum(axis=-1), 1, atol=1e-6)
+
+
+def test_infection_far_from_the_lungs_is_left_out_and_counted(lung_outliner, chest):
+    scan = chest()
+    hu = scan.voxels.copy()
+    hu[5, 20:24, 18:20] = 100  # in the right lung
+    hu[5, 50:56, 30:33] = 100  # 20 mm and more behind it
+    scan = replace(scan, voxels=hu)
+    # Calls infected what is lighter than 70 HU.
+    config = lung_outliner.config.model_copy(update={"labels": ("background", "infection"), "name": "light"})
+    network = keras.models.clone_model(lung_outliner.network)
+    network.layers[-1].set_weights([np.full((1, 1, 1, 1), 1500.0), np.array([-1500 * (70 + 1350) / 1500])])
+    light = SegmentationSystem(config, network, {"name": "light"}, finder=lung_outliner)
+    outlined = light.segment(scan)
+    assert outlined.infection[5, 20:24, 18:20].any() and not outlined.infection[:, 40:].any()
+    assert outlined.left_out == outlined.summary["left_out_voxels"] > 0
+    alone = replace(light, finder=None).segment(scan)
+    assert alone.infection[:, 40:].any() and alone.left_out == 0
 
 
 @pytest.mark.parametrize("kind", ["lungs", pytest.param("infection", marks=pytest.mark.slow)])

@@ -124,6 +124,10 @@ def segment(
             share = _figure(row["involved_percent"], "% of it")
             infection = f", infection {_figure(row['infection_ml'], 'ml')}, {share}"
         click.echo(f"{row['region']:12} {_figure(row['volume_ml'], 'ml')}{infection}")
+    if segmentation.left_out:
+        click.echo(
+            f"{segmentation.left_out:,} voxels that look infected lie farther than 5 mm from the lungs: left out"
+        )
     if (score := segmentation.severity["severity_score"]) is not None:
         click.echo(f"severity score {score} of {segmentation.severity['severity_most']}, by thirds of each lung")
     click.echo(f"{output / 'figure.png'}\n{output / 'scroll.html'}\n{segmentation.notice}")

@@ -33,6 +33,8 @@ class Segmentation:
         clicks: that were answered.
         timings: seconds by step.
         lungs_by: name and hash of what outlined the lungs, where that was another segmenter.
+        left_out: voxels that the network called infection farther than 5 mm from the lungs, and that are not part of
+            `infection`.
         runtime: what ran the network: "name", "version", "precision" and, where there is something to say, "note".
     """
 
@@ -44,6 +46,7 @@ class Segmentation:
     bundle: dict[str, Any]
     timings: dict[str, float]
     lungs_by: dict[str, str] | None = None
+    left_out: int = 0
     runtime: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -106,6 +109,7 @@ class Segmentation:
             "scan": scan_facts(self.scan),
             "bundle": self.bundle,
             "lungs_by": self.lungs_by,
+            "left_out_voxels": self.left_out,
             "settings": self.settings,
             **({"runtime": self.runtime} if self.runtime else {}),
             "versions": versions(),

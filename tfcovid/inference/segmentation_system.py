@@ -21,7 +21,7 @@ from tfcovid.inference.runtime.compiled import Compiled
 from tfcovid.inference.runtime.network import Network
 from tfcovid.inference.segmentation import Segmentation
 from tfcovid.inference.sliding_window import sliding_window
-from tfcovid.preprocess import crop_resize, interpolated, largest_components, resample, split_lungs
+from tfcovid.preprocess import crop_resize, interpolated, largest_components, lung_region, resample, split_lungs
 from tfcovid.progress import with_progress
 from tfcovid.scans import Scan
 
@@ -91,6 +91,9 @@ class SegmentationSystem:
     ) -> Segmentation:
         """Outlines what the labels name, and the lungs that it lies in.
 
+        Where another segmenter outlines the lungs and no clicks are given, infection farther than 5 mm from them is
+        left out, and `Segmentation.left_out` says how much that was.
+
         Args:
             clicks: of a reader, on the infection and beside it, in voxels of the scan.
             lungs: `(slices, height, width)` bool, what `finder` found in this scan, where it has been asked already.
@@ -114,12 +117,16 @@ class SegmentationSystem:
         outlined = perf_counter()
         names = self.config.labels
         infection = found == names.index(INFECTION) if INFECTION in names else None
-        lungs_by = None
+        lungs_by, left_out = None, 0
         if set(names) & {LUNG, LEFT}:
             sides = self._sides(found, scan.spacing)
         elif self.finder:
             lungs_by = {"name": self.finder.config.name, "hash": self.finder.hash}
-            sides = split_lungs(self.finder.lungs(hu, scan.spacing) if lungs is None else lungs, scan.spacing)
+            lungs = self.finder.lungs(hu, scan.spacing) if lungs is None else lungs
+            sides = split_lungs(lungs, scan.spacing)
+            # A reader may click where no lung was found.
+            if infection is not None and lungs.any() and not (clicks and clicks.count):
+                left_out = _confine(infection, lungs, scan)
         else:
             sides = None
         return Segmentation(
@@ -131,6 +138,7 @@ class SegmentationSystem:
             bundle=self.facts,
             timings={"segment": outlined - started, "lungs": perf_counter() - outlined},
             lungs_by=lungs_by,
+            left_out=left_out,
             runtime=self.runtime,
         )
 
@@ -241,6 +249,13 @@ def inference_graph(config: Segmenter, network: "keras.Model") -> "keras.Model":
     probabilities = network(keras.layers.Concatenate(name="seen")([x, maps]), training=False)
     inputs = {"hu": hu, "clicks": clicks, "origin": origin, "spacing": spacing}
     return keras.Model(inputs, all_labels(probabilities), name="outlining")
+
+
+def _confine(infection: np.ndarray, lungs: np.ndarray, scan: Scan) -> int:
+    """Clear infection farther than 5 mm from lungs, see `lung_region`, and return how many voxels that were."""
+    before = np.count_nonzero(infection)
+    infection &= lung_region(lungs, scan.known_spacing and scan.known_spacing[1:]) > 0
+    return before - np.count_nonzero(infection)
 
 
 def all_labels(probabilities):

@@ -125,8 +125,8 @@ class SegmentationSystem:
             lungs = self.finder.lungs(hu, scan.spacing) if lungs is None else lungs
             sides = split_lungs(lungs, scan.spacing)
             # A reader may click where no lung was found.
-            if infection is not None and lungs.any() and not (clicks and clicks.count):
-                left_out = _confine(infection, lungs, scan)
+            if infection is not None and sides.any() and not (clicks and clicks.count):
+                left_out = _confine(infection, sides > 0, scan)
         else:
             sides = None
         return Segmentation(
@@ -255,7 +255,7 @@ def _confine(infection: np.ndarray, lungs: np.ndarray, scan: Scan) -> int:
     """Clear infection farther than 5 mm from lungs, see `lung_region`, and return how many voxels that were."""
     before = np.count_nonzero(infection)
     infection &= lung_region(lungs, scan.known_spacing and scan.known_spacing[1:]) > 0
-    return before - np.count_nonzero(infection)
+    return int(before - np.count_nonzero(infection))
 
 
 def all_labels(probabilities):

@@ -46,7 +46,7 @@ def main() -> None:
     if "lungs" in wanted:
         print("\n## lungs\n", flush=True)
         manifest = lungs.cohort(options.data, options.work)
-        subprocess.run(["tfcovid", "evaluate", "lungs", manifest, *lungs.ALLOW], check=True)
+        subprocess.run(["tfcovid", "evaluate", "lungs", manifest, *infection.ALLOW], check=True)
     if "covid_ct" in wanted:
         print("\n## covid_ct\n", flush=True)
         subprocess.run(

@@ -11,7 +11,7 @@ of MedSeg that are of one person stand together.
 
 import argparse
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -31,15 +31,23 @@ COLD = ("lungpetctdx_A0001_series3", "lidc_0001_crop", "lidc_0002_crop", "lidc_0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    run("infection", cohort, __doc__)
+
+
+def run(name: str, cohort: Callable[[Path, Path], Path], text: str, *settings: str) -> None:
+    """Evaluate the segmenter of that name on its cohort; train it first where the command line says so."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--train", action="store_true")
+    parser.add_argument("--start", type=Path, help="Train on from this .keras file.")
     options = parser.parse_args()
-    manifest, bundle = cohort(options.data, options.work), "infection"
+    manifest, bundle = cohort(options.data, options.work), name
     if options.train:
-        bundle = options.work / "infection_bundle"
-        subprocess.run(["tfcovid", "train", "infection", manifest, "-o", bundle, *ALLOW], check=True)
+        bundle = options.work / f"{name}_bundle"
+        starts = [f"network.weights={options.start}"] if options.start else []
+        changes = [word for setting in (*settings, *starts) for word in ("--set", setting)]
+        subprocess.run(["tfcovid", "train", name, manifest, "-o", bundle, *ALLOW, *changes], check=True)
         halve_weights(bundle)
     subprocess.run(["tfcovid", "evaluate", bundle, manifest, *ALLOW], check=True)
 

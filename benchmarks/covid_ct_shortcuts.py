@@ -92,7 +92,11 @@ def counterfactuals(bundle: str, entries: list[Entry]) -> dict[str, np.ndarray]:
         ):
             whole = np.array([[0, 0, *hu.shape[1:]]], np.int32)
             images.append(crop_resize(changed.astype(np.int16), whole, system.config.crop.size)[0])
-    return {name: system.read(np.stack(images)).slice_probabilities[:, 1] for name, images in seen.items()}
+    members = getattr(system, "members", {"": system}).values()
+    return {
+        name: np.mean([one.read(np.stack(images)).slice_probabilities[:, 1] for one in members], axis=0)
+        for name, images in seen.items()
+    }
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import json
 import numpy as np
 import pytest
 
+from tfcovid.data import write_manifest
+
 
 def test_the_figures_of_a_card_are_printed_again(run, bundle, cohort, tmp_path):
     result = run("evaluate", bundle, cohort.manifest, "--split", "val", "-o", tmp_path / "found", "--reports", "all")
@@ -151,3 +153,11 @@ def test_what_is_for_segmenters_alone_or_for_none_is_told(run, bundle, lungs_bun
         assert result.exit_code == 2 and told in result.stderr, result.stderr
     result = run("evaluate", lungs_bundle, cohort.manifest)  # which names no masks
     assert result.exit_code == 1 and result.stderr.count("column lungs") == 4
+
+
+def test_an_output_that_is_the_manifest_is_refused(run, lungs_bundle, outlined, tmp_path):
+    write_manifest(outlined, tmp_path / "m.csv")
+    before = (tmp_path / "m.csv").read_bytes()
+    result = run("evaluate", lungs_bundle, tmp_path / "m.csv", "-o", tmp_path / "m.csv")
+    assert result.exit_code == 2 and "would replace what is read" in result.stderr
+    assert (tmp_path / "m.csv").read_bytes() == before

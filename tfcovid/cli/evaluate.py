@@ -86,6 +86,8 @@ def evaluate(
     from tfcovid.errors import InputError
 
     output = output and output.resolve()  # "." has no name to put a temporary one beside
+    if output and output in {path.resolve() for path in (answers, truth, validation) if path}:
+        raise InputError(f"--output would replace what is read; choose another name. Received: {output}")
     how = {"level": level, "wanted": sensitivity, "positive": positive, "resamples": resamples}
     if answers.is_file():
         _only(_OF_TABLES, "a table of predictions")

@@ -22,7 +22,6 @@ def evaluate_masks(bundle, entries, output, clicks, figures, allow, runtime) -> 
         output.parent.mkdir(parents=True, exist_ok=True)
     segmenter = load_segmenter(bundle, runtime, precision="float32")
     say_runtime(segmenter)
-    segmenter.finder = None  # lungs that it does not outline are not compared
     rows, curves, failed = [], [], 0
     each = score_masks(segmenter, entries, allow, counts)
     for n, one in enumerate(with_progress(each, len(entries), "Scans", True)):

@@ -11,7 +11,7 @@ import pytest
 from tfcovid.config import load_config
 from tfcovid.errors import InputError
 from tfcovid.inference import load, load_segmenter, write_ensemble
-from tfcovid.preprocess import mask_boxes
+from tfcovid.preprocess import lung_region, mask_boxes
 from tfcovid.scans import Scan, read_scan
 from tfcovid.training import train, train_members
 
@@ -121,7 +121,9 @@ def test_only_scans_that_are_called_so_are_outlined(system, diagnosis, tmp_path)
 
     found = followed(system, diagnosis.label).predict(diagnosis.scan)
     masks = system.then.masks(diagnosis.scan.hu, diagnosis.scan.spacing)
-    np.testing.assert_array_equal(found.segmentation.infection, masks == 1)
+    near = lung_region(found.segmentation.sides > 0, diagnosis.scan.spacing[1:]) > 0
+    np.testing.assert_array_equal(found.segmentation.infection, (masks == 1) & near)
+    assert found.segmentation.left_out == np.count_nonzero((masks == 1) & ~near)
     assert found.probabilities == pytest.approx(diagnosis.probabilities)
     found.save(tmp_path / "with")
     both = json.loads((tmp_path / "with" / "report.json").read_text())

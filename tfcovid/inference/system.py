@@ -104,7 +104,7 @@ class System:
         cropped = perf_counter()
         found = self.read(slices.hu, progress)
         finished = perf_counter()
-        statistics = scan_statistics(slices.hu[looked_at(len(slices.hu))], len(slices.hu))
+        statistics = scan_statistics(slices.hu[looked_at(len(slices.hu))])
         return Diagnosis(
             scan=scan,
             labels=self.config.labels,
@@ -118,7 +118,7 @@ class System:
             bundle=self.facts,
             answers=found.answers.reshape(-1, len(self.config.labels)),
             sources={"windows": found.answers.shape[1], "draws": found.answers.shape[0]},
-            unlike_training=unlike_training(statistics, scan.findings, self.facts),
+            unlike_training=unlike_training(statistics, scan.findings, self.facts, self.config.window),
             card=self.card,
             finds_lesions="lesion" in self._slices.outputs,
             runtime=self.runtime,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tfcovid.config.schema import Window
 from tfcovid.scans import Finding
 
 _SLICES = 16  # looked at in a scan
@@ -12,8 +13,7 @@ _PIXELS = 2**20  # of them
 _ENOUGH = 10  # scans, below which nothing is said of what is usual
 _PERCENTILES = {"darkest 5 % of the pixels below": 5, "median of the pixels": 50, "brightest 5 % above": 95}
 _RARE = 0.01  # share of the training scans
-# Of the interquartile range, where the training scans do not vary: 25 % of so many slices, and HU.
-_LEAST_SLICES, _LEAST_HU = 0.25, 50.0
+_LEAST_HU = 50.0  # of the interquartile range, where the training scans do not vary
 
 
 def looked_at(slices: int) -> np.ndarray:
@@ -21,17 +21,16 @@ def looked_at(slices: int) -> np.ndarray:
     return np.unique(np.linspace(0, slices - 1, min(slices, _SLICES)).round().astype(int))
 
 
-def scan_statistics(hu: np.ndarray, slices: int) -> dict[str, float]:
-    """Number of slices, and percentiles of the pixels that the network sees, HU.
+def scan_statistics(hu: np.ndarray) -> dict[str, float]:
+    """Percentiles of the pixels of a scan, HU.
 
     Args:
         hu: `(slices, height, width)` int16, those of `looked_at`, as `network_slices` or the store gives them.
-        slices: of the scan that are read.
     """
     step = max(1, int(np.ceil(np.sqrt(hu.size / _PIXELS))))
     seen = hu[:, ::step, ::step]
     found = np.percentile(seen, list(_PERCENTILES.values())).tolist()
-    return {"slices": float(slices), **dict(zip(_PERCENTILES, found, strict=True))}
+    return dict(zip(_PERCENTILES, found, strict=True))
 
 
 def training_range(statistics: Iterable[dict[str, float]]) -> dict[str, Any] | None:
@@ -48,28 +47,32 @@ def training_range(statistics: Iterable[dict[str, float]]) -> dict[str, Any] | N
 
 
 def unlike_training(
-    statistics: dict[str, float], findings: Sequence[Finding], bundle: dict[str, Any]
+    statistics: dict[str, float], findings: Sequence[Finding], bundle: dict[str, Any], window: Window
 ) -> list[str] | None:
     """What sets a scan apart from all that a system was trained on, in words; None where the bundle does not say.
 
     A statistic is out of range beyond every training scan and beyond three interquartile ranges from the quartiles
-    (Tukey's outer fences; the range counts as a quarter of the slices, or 50 HU, at least). Of the findings of the
-    scan's checks those above "info" count that less than one in a hundred scans of training and validation had.
+    (Tukey's outer fences; the range counts as 50 HU at least). What the window makes black or white alike is alike
+    here too. How many slices a scan has does not matter: it is a habit of the scanner. Of the findings of the scan's
+    checks those above "info" count that less than one in a hundred scans of training and validation had.
 
     Args:
         bundle: facts of the bundle: "training_range", "findings" and "data", see `tfcovid.training.train`.
+        window: that the networks see scans through.
     """
     known = bundle.get("training_range")
     if known is None:
         return None
+    black = min(*window.train, *window.predict) - window.width / 2
+    white = max(*window.train, *window.predict) + window.width / 2
     warnings = []
-    for name, (lowest, first, median, third, highest) in known["values"].items():
-        spread = max(third - first, _LEAST_SLICES * median if name == "slices" else _LEAST_HU)
-        low, high = min(lowest, first - 3 * spread), max(highest, third + 3 * spread)
-        if not low <= statistics[name] <= high:
-            unit = "" if name == "slices" else " HU"
+    for name in _PERCENTILES:
+        seen, *of_training = np.clip([statistics[name], *known["values"][name]], black, white)
+        lowest, first, _, third, highest = of_training
+        spread = max(third - first, _LEAST_HU)
+        if not min(lowest, first - 3 * spread) <= seen <= max(highest, third + 3 * spread):
             usual = f"{lowest:.0f} to {highest:.0f}" if highest > lowest else f"{lowest:.0f}"
-            warnings.append(f"{name}: {statistics[name]:.0f}{unit}; in training {usual}{unit}")
+            warnings.append(f"{name}: {seen:.0f} HU; in training {usual} HU")
     scans = sum(sum(counts.values()) for counts in bundle["data"].values())
     for finding in findings:
         had = bundle["findings"].get(finding.name, 0)

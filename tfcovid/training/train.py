@@ -250,7 +250,7 @@ def _training_features(
 
 
 def _statistics(scan: Prepared, config: Config) -> dict[str, float]:
-    return scan_statistics(read_slices(scan, config.crop.size, looked_at(len(scan.index))), len(scan.index))
+    return scan_statistics(read_slices(scan, config.crop.size, looked_at(len(scan.index))))
 
 
 def _predict(system: System, scans: Sequence[Prepared], progress: bool) -> list[dict]:

@@ -124,6 +124,7 @@ def marks(path, *rows, header=("slice", "lesion")):
 def test_a_diseased_scan_keeps_its_marked_slices_and_a_healthy_one_all(tmp_path):
     entry = marks(tmp_path, (2, 1), (0, 0), (1, 1))
     assert slice_targets(entry, LABELS, 3).tolist() == [-1, 2, 2]
+    assert slice_targets(entry, LABELS, 3, free="healthy").tolist() == [0, 2, 2]
     assert slice_targets(entry, LABELS, 3).dtype == np.int32
     healthy = Entry(entry.scan, "p", "healthy", slice_labels=entry.slice_labels)
     assert slice_targets(healthy, LABELS, 3).tolist() == [0, 0, 0]

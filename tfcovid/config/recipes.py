@@ -89,6 +89,8 @@ class Training(Part):
 
 class SliceTraining(Training):
     slices: Count | None = None  # drawn at random from every scan in every epoch; null: all
+    # What slices of a diseased scan count as that are marked free of lesions: M3Lung-Sys leaves them out.
+    free: Literal["leave_out", "healthy"] = "leave_out"
     augmentation: Augmentation = Augmentation()
     phases: tuple[Phase, ...] = ()  # empty: one, with nothing frozen
 

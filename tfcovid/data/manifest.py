@@ -133,7 +133,7 @@ def write_manifest(entries: Iterable[Entry], path: str | Path) -> None:
     into_place(path, write)
 
 
-def slice_targets(entry: Entry, labels: Sequence[str], slices: int) -> np.ndarray:
+def slice_targets(entry: Entry, labels: Sequence[str], slices: int, free: str = "leave_out") -> np.ndarray:
     """The training target of every slice of a scan, -1 for a slice that is left out.
 
     All slices of a healthy scan are healthy; of a diseased scan, those marked as showing a lesion carry its label
@@ -142,6 +142,7 @@ def slice_targets(entry: Entry, labels: Sequence[str], slices: int) -> np.ndarra
     Args:
         labels: class names, the healthy one first.
         slices: number of slices of the scan.
+        free: "healthy" has the slices of a diseased scan that are marked free of lesions as healthy ones.
 
     Returns:
         `(slices,)` int32.
@@ -156,7 +157,7 @@ def slice_targets(entry: Entry, labels: Sequence[str], slices: int) -> np.ndarra
             f"{entry.slice_labels}: patient {entry.patient} needs one row for each of the slices 0 to {slices - 1} of "
             f"{entry.scan}. Received: {len(marks)} rows"
         )
-    targets[[k for k, lesion in marks if not lesion]] = -1
+    targets[[k for k, lesion in marks if not lesion]] = 0 if free == "healthy" else -1
     return targets
 
 

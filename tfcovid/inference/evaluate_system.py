@@ -138,11 +138,12 @@ def _row(name: str, entry: Entry, truth: str, called: str, probabilities: dict[s
 
 
 def _slices(entry: Entry, diagnosis: Diagnosis) -> list[dict[str, Any]]:
-    """The slices whose label is known: of a healthy scan all, of a diseased one those that are marked."""
+    """The slices whose label is known, as training has them: of a healthy scan all, of a diseased one the marked."""
     labels = diagnosis.labels
     if len(diagnosis.scan.voxels) == 1 or (entry.label != labels[0] and entry.slice_labels is None):
         return []
-    targets = slice_targets(entry, labels, len(diagnosis.scan.voxels))
+    free = diagnosis.settings["slice_training"]["free"]
+    targets = slice_targets(entry, labels, len(diagnosis.scan.voxels), free)
     rows = []
     each = zip(diagnosis.slices.index.tolist(), diagnosis.slice_calls, diagnosis.slice_probabilities, strict=True)
     for k, called, found in each:

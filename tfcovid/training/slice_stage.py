@@ -128,7 +128,7 @@ def extract_features(
 
 
 def _targets(scan: Prepared, config: Config) -> np.ndarray:
-    return slice_targets(scan.entry, config.labels, scan.scan_slices)[list(scan.index)]
+    return slice_targets(scan.entry, config.labels, scan.scan_slices, config.slice_training.free)[list(scan.index)]
 
 
 def _has_lesion_head(config: Config) -> bool:

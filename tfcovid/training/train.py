@@ -267,7 +267,7 @@ def _predict(system: System, scans: Sequence[Prepared], progress: bool) -> list[
 
 
 def _slice_marks(scan: Prepared, config: Config) -> list[int]:
-    return slice_targets(scan.entry, config.labels, scan.scan_slices).tolist()
+    return slice_targets(scan.entry, config.labels, scan.scan_slices, config.slice_training.free).tolist()
 
 
 def _data_hash(scans: Sequence[Prepared], config: Config) -> str:

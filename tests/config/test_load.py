@@ -131,7 +131,7 @@ def test_settings_change_values_on_any_level(small):
             "kind: m3lun",
             [
                 "{path}, line 5: slice_net.kind: no such value. Did you mean 'm3lung'? Valid: m3lung, classifier, "
-                "res_dense, eff_mix_conv. Received: 'm3lun'"
+                "res_dense, eff_mix_conv, outlined. Received: 'm3lun'"
             ],
         ),
         (
@@ -139,7 +139,7 @@ def test_settings_change_values_on_any_level(small):
             "backbone: resnet50",
             [
                 "{path}, line 4: slice_net.kind: missing; it says which one. "
-                "Valid: m3lung, classifier, res_dense, eff_mix_conv."
+                "Valid: m3lung, classifier, res_dense, eff_mix_conv, outlined."
             ],
         ),
         (
@@ -160,7 +160,7 @@ def test_settings_change_values_on_any_level(small):
             "slice_net: m3lung",
             [
                 "{path}, line 4: slice_net: not a value but a mapping of keys: kind, one of m3lung, classifier, "
-                "res_dense, eff_mix_conv, and its own. Received: 'm3lung'"
+                "res_dense, eff_mix_conv, outlined, and its own. Received: 'm3lung'"
             ],
         ),
         (

@@ -17,6 +17,7 @@ BUILDERS = {
     "res_dense": partial(networks.res_dense, 2),
     "eff_mix_conv": partial(networks.eff_mix_conv, 2),
     "m3lung_slice": partial(networks.m3lung_slice, 2),
+    "outlined_slice": partial(networks.outlined_slice, 2),
     **{name: partial(networks.attention_unet, variant=name) for name in networks.ATTENTION_UNETS},
     **{name: partial(networks.unet3d, variant=name) for name in networks.UNETS_3D},
     **{name: partial(networks.strided_unet3d, variant=name) for name in networks.STRIDED_UNETS_3D},

@@ -120,8 +120,8 @@ class Config(Part):
             raise ValueError(f"head: a sigmoid tells two labels apart; there are {len(self.labels)}")
         if self.threshold != 0.5 and len(self.labels) != 2:
             raise ValueError(f"threshold: it is for two labels; there are {len(self.labels)}")
-        if self.head == "sigmoid" and self.slice_net.kind == "m3lung":
-            raise ValueError("head: M3Lung-Sys has softmax heads")
+        if self.head == "sigmoid" and self.slice_net.kind in ("m3lung", "outlined"):
+            raise ValueError(f"head: {self.slice_net.kind} has softmax heads")
         if self.lungs and self.crop.method != "attention_unet":
             raise ValueError(f"lungs: they are for crop.method attention_unet. Received: {self.crop.method}")
         if self.lungs and not {LUNG, LEFT} & set(self.lungs.labels):

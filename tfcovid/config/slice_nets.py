@@ -82,4 +82,13 @@ class EffMixConv(Part):
     drop_path: Share = 0.0
 
 
-SliceNet = Annotated[M3LungSlice | Classifier | ResDense | EffMixConv, Field(discriminator="kind")]
+class Outlined(Part):
+    """A slice read by what a segmenter of infection outlines in it; of no paper."""
+
+    kind: Literal["outlined"]
+    variant: Literal["attention_unet", "attention_unet_compact", "attention_unet_lite0"] = "attention_unet_lite0"
+    weights: str | None = None  # the bundle of a segmenter of infection, or its .keras file
+    dropout: Share = 0.0
+
+
+SliceNet = Annotated[M3LungSlice | Classifier | ResDense | EffMixConv | Outlined, Field(discriminator="kind")]

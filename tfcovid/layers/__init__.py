@@ -18,6 +18,7 @@ from tfcovid.layers.masked_pooling import MaskedMaxPooling
 from tfcovid.layers.max_pooling_3d import MaxPooling3D
 from tfcovid.layers.neighbouring_slices import NeighbouringSlices
 from tfcovid.layers.nonparametric_assessment import NonparametricAssessment
+from tfcovid.layers.outlined_area import OutlinedArea
 from tfcovid.layers.prototype_lesion_map import PrototypeLesionMap
 from tfcovid.layers.random_affine import RandomAffine
 from tfcovid.layers.random_intensity import RandomIntensity
@@ -47,6 +48,7 @@ __all__ = [
     "MaxPooling3D",
     "NeighbouringSlices",
     "NonparametricAssessment",
+    "OutlinedArea",
     "PrototypeLesionMap",
     "RandomAffine",
     "RandomIntensity",

@@ -13,6 +13,7 @@ from tfcovid.networks.freeze import freeze
 from tfcovid.networks.fuse import fuse
 from tfcovid.networks.m3lung_patient import m3lung_patient
 from tfcovid.networks.m3lung_slice import m3lung_slice
+from tfcovid.networks.outlined_slice import outlined_slice
 from tfcovid.networks.res_dense import res_dense
 from tfcovid.networks.resnet import RESNETS, ResNetVariant, resnet, resnet_stage, resnet_stem
 from tfcovid.networks.resnet3d import RESNETS_3D, ResNet3DVariant, resnet3d
@@ -54,6 +55,7 @@ __all__ = [
     "load_weights",
     "m3lung_patient",
     "m3lung_slice",
+    "outlined_slice",
     "res_dense",
     "resnet",
     "resnet3d",

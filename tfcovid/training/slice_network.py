@@ -2,7 +2,7 @@ import keras
 from keras import ops
 
 from tfcovid.config import Config
-from tfcovid.networks import build, eff_mix_conv, m3lung_slice, res_dense
+from tfcovid.networks import build, eff_mix_conv, m3lung_slice, outlined_slice, res_dense
 from tfcovid.training.start import start_weights
 
 
@@ -11,13 +11,15 @@ def slice_network(config: Config) -> keras.Model:
 
     Input: `(batch, height, width, 1)` in [0, 1].
     Output, a dictionary: "disease" `(batch, classes)` probabilities, "features" `(batch, features)`; with M3Lung-Sys
-    also "lesion" and "lesion_map", see `tfcovid.networks.m3lung_slice`.
+    and where a segmenter outlines also "lesion" and "lesion_map", see `tfcovid.networks.m3lung_slice`.
     """
     settings, shape = config.slice_net, (*config.crop.size, 1)
     options = settings.model_dump(exclude={"kind"})
     options["weights"] = start_weights(options["weights"])
     if settings.kind == "m3lung":
         return m3lung_slice(len(config.labels), shape, **options)
+    if settings.kind == "outlined":
+        return outlined_slice(len(config.labels), shape, **options)
     classes = 1 if config.head == "sigmoid" else len(config.labels)
     if settings.kind == "res_dense":
         network = res_dense(classes, shape, **options)

@@ -132,4 +132,5 @@ def _targets(scan: Prepared, config: Config) -> np.ndarray:
 
 
 def _has_lesion_head(config: Config) -> bool:
-    return config.slice_net.kind == "m3lung" and config.slice_net.multi_task
+    settings = config.slice_net
+    return settings.kind == "outlined" or (settings.kind == "m3lung" and settings.multi_task)

@@ -4,8 +4,9 @@ from tfcovid.inference import shipped_bundles
 
 
 def start_weights(weights):
-    """Where training starts: a bundle stands for its slice network, all else is as `load_weights` takes it."""
+    """Where training starts: a bundle stands for the network of its slices, all else is as `load_weights` takes it."""
     if not isinstance(weights, str):
         return weights
     folder = shipped_bundles().get(weights, Path(weights))
-    return str(folder / "slice.keras") if (folder / "slice.keras").is_file() else weights
+    files = (folder / name for name in ("slice.keras", "segment.keras"))
+    return next((str(file) for file in files if file.is_file()), weights)

@@ -16,6 +16,9 @@ from tfcovid.inference.runtime.compiled import COMPILED, LUNGS, MEMBERS, THEN, r
 from tfcovid.inference.segmentation_system import SegmentationSystem
 from tfcovid.inference.system import System
 
+# Key of bundle.json: which bundles that ship take the place of a system's own segmenters, see `share_parts`.
+SHARED = "shared_parts"
+
 
 def load(bundle: str | Path, runtime: str | None = None, precision: str | None = None) -> System | Ensemble:
     """Loads a trained system or an ensemble, from its folder or by the name of a bundle that ships with tfcovid.
@@ -214,8 +217,8 @@ def _segmenter(bundle: Path, config: Segmenter, facts: dict[str, Any], precision
 
 
 def _system(bundle: Path, config: Config, facts: dict[str, Any], precision: str | None) -> System:
-    finder = lung_finder(config, {LUNGS: bundle / LUNGS}, precision)
-    then = _load(bundle / THEN, precision) if config.then else None
+    finder = lung_finder(config, {LUNGS: _part(bundle, LUNGS, facts)}, precision)
+    then = _load(_part(bundle, THEN, facts), precision) if config.then else None
     if then is not None and finder is not None and not set(then.config.labels) & {LUNG, LEFT}:
         then.finder = finder
     if (bundle / COMPILED).is_file():
@@ -229,6 +232,25 @@ def _system(bundle: Path, config: Config, facts: dict[str, Any], precision: str 
             "copy or train it again."
         )
     return System(config, slice_network, patient, facts, finder, then, _card(bundle))
+
+
+def _part(bundle: Path, name: str, facts: dict[str, Any]) -> Path:
+    """The folder of a segmenter of a system: its own, or of a system that ships the one that ships beside it.
+
+    Raises:
+        InputError: the one beside it has other weights.
+    """
+    shared = facts.get(SHARED, {}).get(name)
+    if (bundle / name).is_dir() or shared is None:
+        return bundle / name
+    folder = find_bundle(shared["bundle"])
+    there = json.loads((folder / "bundle.json").read_text(encoding="utf-8")).get("weights_sha256")
+    if there != shared["weights_sha256"]:
+        raise InputError(
+            f"{bundle} goes with another version of the bundle {shared['bundle']} than the one in {folder}: take both "
+            "from one release of tfcovid."
+        )
+    return folder
 
 
 def _keras(file: Path):

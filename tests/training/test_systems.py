@@ -30,6 +30,14 @@ SYSTEMS = {
         "patient_net.slices=2",
         "patient_net.draws=3",
     ],
+    "chest_ct": [
+        "slice_net={kind: outlined, variant: attention_unet_compact, lungs: attention_unet_compact}",
+        "slice_training.epochs=1",
+        "slice_training.phases=[{epochs: 1, heads_only: true}]",
+        "slice_training.slices=3",
+        "patient_training.epochs=2",
+        "then=null",
+    ],
     "eff_mix_conv_s": [
         "slice_net={kind: classifier, variant: resnet10_compact}",
         "slice_training.epochs=1",

@@ -82,12 +82,23 @@ class EffMixConv(Part):
     drop_path: Share = 0.0
 
 
+OUTLINERS = ("attention_unet", "attention_unet_compact", "attention_unet_lite0")
+
+
+class OutlinedWeights(Part):
+    """The bundles of two segmenters, or their .keras files."""
+
+    infection: str
+    lungs: str
+
+
 class Outlined(Part):
-    """A slice read by what a segmenter of infection outlines in it; of no paper."""
+    """A slice read by the infection that a segmenter outlines in it; of no paper."""
 
     kind: Literal["outlined"]
-    variant: Literal["attention_unet", "attention_unet_compact", "attention_unet_lite0"] = "attention_unet_lite0"
-    weights: str | None = None  # the bundle of a segmenter of infection, or its .keras file
+    variant: Literal[OUTLINERS] = "attention_unet_lite0"
+    lungs: Literal[OUTLINERS] = "attention_unet_compact"
+    weights: OutlinedWeights | None = None
     dropout: Share = 0.0
 
 

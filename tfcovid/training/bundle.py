@@ -121,6 +121,8 @@ def _validation(config: Config, facts: dict[str, Any]) -> str:
 
 def _start(config: Config) -> str:
     weights = portable(config).slice_net.weights
+    if isinstance(weights, Part):
+        weights = " and ".join(weights.model_dump().values())
     return f"Training started from {weights}." if weights else "Training started from random weights."
 
 
@@ -139,6 +141,10 @@ def portable(config: Config | Segmenter) -> Config | Segmenter:
 
 def _named(part: Part, key: str) -> Part:
     path = getattr(part, key)
+    if isinstance(path, Part):
+        for name in type(path).model_fields:
+            path = _named(path, name)
+        return part.model_copy(update={key: path})
     if not isinstance(path, str) or not Path(path).exists():
         return part
     return part.model_copy(update={key: Path(path).name})

@@ -296,5 +296,9 @@ def _check_shares(config: Config, training: Sequence[Prepared], devices: int) ->
 
 
 def _start_hash(config: Config) -> str | None:
-    weights = start_weights(config.slice_net.weights)
-    return content_hash(Path(weights)) if isinstance(weights, str) and Path(weights).is_file() else None
+    weights = start_weights(config.slice_net.model_dump()["weights"])
+    files = [
+        Path(one) for one in (weights.values() if isinstance(weights, dict) else [weights]) if isinstance(one, str)
+    ]
+    found = [content_hash(file) for file in files if file.is_file()]
+    return found[0] if len(found) == 1 else hashlib.sha256("".join(found).encode()).hexdigest() if found else None

@@ -5,9 +5,15 @@ import json
 import nibabel
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from tests.serve.grpc_double import grpc_double
+from tests.serve.served_double import Served
+from tests.serve.tiny_model import TinyModel
 from tfcovid.errors import InputError
+from tfcovid.preprocess import lung_region
 from tfcovid.scans import Scan
+from tfcovid.serve import ServedModel, ask_scan
 
 
 def test_a_scan_by_hand(asked, chest):
@@ -27,6 +33,24 @@ def test_a_scan_by_hand(asked, chest):
     over_half = int((sick > 0.5).sum())
     assert found["slices"] == {"read": 4, "without_lung": over_half, "with_lesion": over_half}
     assert json.loads(json.dumps(found)) == found
+
+
+def test_the_map_ends_near_the_lungs_that_the_model_outlines(chest, tmp_path):
+    """The map is one value in each slice, so that what is left of it is where it may show, box or not."""
+    model = TinyModel()
+    model.functions["lungs"] = tf.function(
+        lambda hu: {"mask": tf.cast((hu > -900) & (hu < -500), tf.uint8)}, [tf.TensorSpec([None] * 3, tf.int16, "hu")]
+    )
+    model.save(tmp_path / "1")
+    with grpc_double(Served("tiny", tmp_path / "1")) as url:
+        answer = ask_scan(ServedModel(url, "tiny"), chest)
+    lungs = (chest.hu > -900) & (chest.hu < -500)
+    np.testing.assert_array_equal(answer.lungs, lungs)
+    region, sick = lung_region(lungs, (0.7, 0.8)), (chest.hu > 0).mean((1, 2))
+    # The map is carried on by one of its pixels, which are 2.5 rows of the scan.
+    within = answer.lesion_map[1:, :12]
+    np.testing.assert_allclose(within, 100 * sick[1:, None, None] * region[1:, :12] / 255, atol=0.51)
+    assert (answer.lesion_map[1:][region[1:] == 0] == 0).all() and (region[1:] == 0).any()
 
 
 def test_slices_features_and_masks(asked, chest, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 
 from tfcovid import __version__
 from tfcovid.into_place import folder_into_place
-from tfcovid.preprocess import body_mask, from_8bit, paste
+from tfcovid.preprocess import body_mask, from_8bit, lung_region, paste
 from tfcovid.scans import Scan, write_nifti
 
 # What `Answer.save` writes; the first comes last.
@@ -26,6 +26,7 @@ class Answer:
         labels: names of the classes; None where nobody told.
         asked: who answered: model, version and signature.
         notice: that goes with every result.
+        lungs: `(slices, height, width)` bool, where the model outlines them.
     """
 
     scan: Scan
@@ -33,6 +34,7 @@ class Answer:
     labels: tuple[str, ...] | None
     asked: dict[str, Any]
     notice: str
+    lungs: np.ndarray | None = None
 
     @property
     def label(self) -> str | None:
@@ -85,19 +87,26 @@ class Answer:
 
     @property
     def lesion_map(self) -> np.ndarray | None:
-        """`(slices, height, width)` uint8, per cent, in the frame of the scan; 0 outside the body, and where nothing
-        was read. None where the answer has no map.
+        """`(slices, height, width)` uint8, per cent, in the frame of the scan; None where the answer has no map.
+
+        It is 0 where nothing was read, farther than 5 mm from the lungs where the model outlines them, and else outside
+        the body.
         """
         if "lesion_map" not in self.outputs:
             return None
-        eight_bit = self.scan.units == "8-bit"
-        # Of grey levels the body is found by shape: which window they are taken for does not matter.
-        hu = from_8bit(self.scan.voxels, center=-600, width=1500) if eight_bit else self.scan.hu
-        body, shape = body_mask(hu, eight_bit=eight_bit), self.scan.voxels.shape
+        shape, beyond = self.scan.voxels.shape, 0
+        if self.lungs is not None:
+            spacing = self.scan.known_spacing
+            shown, beyond = lung_region(self.lungs, spacing and spacing[1:]) / np.float32(255), 1
+        else:
+            eight_bit = self.scan.units == "8-bit"
+            # Of grey levels the body is found by shape: which window they are taken for does not matter.
+            hu = from_8bit(self.scan.voxels, center=-600, width=1500) if eight_bit else self.scan.hu
+            shown = body_mask(hu, eight_bit=eight_bit)
         whole = np.zeros(shape, np.uint8)
         for n, k in enumerate(self.index):
-            one = paste(self.outputs["lesion_map"][n : n + 1], self.boxes[n : n + 1], shape[1:])[0]
-            whole[k] = np.where(body[k], np.rint(one * 100), 0)
+            one = paste(self.outputs["lesion_map"][n : n + 1], self.boxes[n : n + 1], shape[1:], beyond=beyond)[0]
+            whole[k] = np.rint(one * shown[k] * 100)
         return whole
 
     @property

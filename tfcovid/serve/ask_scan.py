@@ -45,7 +45,12 @@ def ask_scan(
     outputs = model.ask(name, inputs)
     check_answer(outputs, scan, labels)
     asked = {"model": model.name, "version": model.version, "signature": name}
-    return Answer(scan, outputs, labels, asked, notice)
+    lungs = None
+    if "lesion_map" in outputs and "lungs" in model.signatures and set(wanted) == {"hu"}:
+        found = model.ask("lungs", {"hu": scan.hu})
+        check_answer(found, scan, None)
+        lungs = found["mask"].astype(bool)
+    return Answer(scan, outputs, labels, asked, notice, lungs)
 
 
 def _pictures(scan: Scan) -> np.ndarray:

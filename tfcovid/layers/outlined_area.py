@@ -22,8 +22,9 @@ class OutlinedArea(keras.layers.Layer):
         above = ops.cast(cells > 0.5, cells.dtype)
         return ops.stack(
             [
-                ops.log1p(ops.sum(cells, axis=whole)),
-                ops.log1p(ops.sum(above, axis=whole)),
+                # Not log1p, which ONNX has not.
+                ops.log(1.0 + ops.sum(cells, axis=whole)),
+                ops.log(1.0 + ops.sum(above, axis=whole)),
                 ops.max(cells, axis=whole),
                 ops.max(patches, axis=whole),
             ],

@@ -1,8 +1,8 @@
 """Prints the figures on the cards of the bundles that ship, from the data they were kept out of.
 
-    python benchmarks/bundles.py DATA WORK [--only infection|lungs|covid_ct]
+    python benchmarks/bundles.py DATA WORK [--only infection|lungs|covid_ct|chest_ct]
 
-DATA is laid out as benchmarks/infection.py, lungs.py and covid_ct.py say; WORK takes manifests and masks. Of the
+DATA is laid out as the scripts named after the bundles say; WORK takes manifests and masks. Of the
 infection segmenter: Dice of the persons kept out, the share of the lungs that it calls involved in scans without
 infection, and how well the infected area of a slice ranks the slices of whole scans that carry slice labels. Two
 scores of a slice are compared, on the validation scan; what the card says is the better one there.
@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import chest_ct
 import infection
 import lungs
 import numpy as np
@@ -26,6 +27,7 @@ from tfcovid.inference import load_segmenter
 from tfcovid.preprocess import lung_region
 from tfcovid.scans import Scan, read_scan
 
+BUNDLES = ("infection", "lungs", "covid_ct", "chest_ct")
 ALLOWED = tuple(word for word in infection.ALLOW if word != "--allow")
 
 
@@ -33,10 +35,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--only", choices=("infection", "lungs", "covid_ct"))
+    parser.add_argument("--only", choices=BUNDLES)
     parser.add_argument("--infection", default="infection", help="A bundle in place of the shipped one.")
     options = parser.parse_args()
-    wanted = {options.only} if options.only else {"infection", "lungs", "covid_ct"}
+    wanted = {options.only} if options.only else set(BUNDLES)
     options.work.mkdir(parents=True, exist_ok=True)
     if "infection" in wanted:
         manifest = infection.cohort(options.data, options.work)
@@ -52,6 +54,9 @@ def main() -> None:
         subprocess.run(
             [sys.executable, Path(__file__).with_name("covid_ct_shortcuts.py"), options.data / "covid_ct"], check=True
         )
+    if "chest_ct" in wanted:
+        print("\n## chest_ct\n", flush=True)
+        chest_ct.figures("chest_ct", options.data, chest_ct.cohort(options.data, options.work))
 
 
 def slices_and_shares(bundle: str, data: Path, manifest: Path) -> None:

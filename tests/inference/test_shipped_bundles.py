@@ -8,7 +8,7 @@ import pytest
 from tests.data_folder import DATA, needs_data
 from tfcovid.data import Entry
 from tfcovid.evaluation.ranking import ranking
-from tfcovid.inference import load_segmenter
+from tfcovid.inference import load, load_segmenter
 from tfcovid.inference.score_masks import score_masks
 from tfcovid.scans import read_scan
 
@@ -37,3 +37,19 @@ def test_a_normal_scan_stays_cold_and_slices_of_a_covid_scan_are_told_apart(infe
         ill = np.array([row["infected"] == "1" for row in csv.DictReader(file)])
     areas = infection.segment(scan).infection.sum(axis=(1, 2)).astype(float)
     assert ranking(ill, areas, np.ones((1, len(ill))))[0][0] > 0.95
+
+
+@needs_data
+def test_chest_ct_tells_a_covid_scan_from_a_normal_one_and_finds_the_slices():
+    system = load("chest_ct")
+    normal = system.diagnose(read_scan(CT_MD / "normal001_256.nii.gz"))
+    covid = system.diagnose(read_scan(CT_MD / "P001_dicom"))
+
+    assert (normal.label, covid.label) == ("no-pneumonia", "pneumonia")
+    assert covid.probabilities["pneumonia"] > normal.probabilities["pneumonia"] + 0.3
+    assert normal.unlike_training == [] and covid.unlike_training == []
+    with (CT_MD / "P001_slice_labels.csv").open() as file:
+        ill = np.array([row["infected"] == "1" for row in csv.DictReader(file)])
+    assert ranking(ill, covid.lesion_probabilities.astype(float), np.ones((1, len(ill))))[0][0] > 0.95
+    # Slice 20 shows bowel, which the infection segmenter outlines.
+    assert covid.lesion_map_of(20)[~covid.lung_region[20].astype(bool)].max() == 0

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tfcovid.config import load_config, shipped_configs
+from tfcovid.errors import InputError
 from tfcovid.inference import load
 from tfcovid.scans import read_scan
 from tfcovid.training import train
@@ -92,6 +93,13 @@ def test_training_starts_from_the_slice_network_of_another_bundle(bundle, tiny_s
     first = keras.saving.load_model(bundle / "slice.keras", compile=False)
     for one, two in zip(slice_network(config).get_weights(), first.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_frozen_segmenters_are_not_shown_another_window():
+    from tfcovid.training.slice_network import slice_network
+
+    with pytest.raises(InputError, match=r"weights\.infection was trained through -600/1500.*'width': 1200"):
+        slice_network(load_config("chest_ct", ["window.width=1200"]))
 
 
 @pytest.mark.slow

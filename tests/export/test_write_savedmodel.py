@@ -21,6 +21,10 @@ _SMALL = {
             *("lungs.network.variant=attention_unet_compact", "lungs.network.size=[64,64]"),
         ],
     ),
+    "chest_ct": (
+        _SLICES | {"image_bytes", "lungs", "segment"},
+        ["crop.size=[64,64]", "slice_net.variant=attention_unet_compact"],
+    ),
     "covid_ct": (_SLICES | {"image_bytes"}, ["crop.size=[64,64]"]),
     "demo": (_SLICES, ["crop.size=[64,64]"]),
     "eff_mix_conv_e": (

@@ -5,7 +5,7 @@ import numpy as np
 from tests.networks.settled import settled
 from tfcovid.config import Config, Segmenter, load_config
 from tfcovid.data.network_slices import network_slices
-from tfcovid.inference import SegmentationSystem, System
+from tfcovid.inference import SegmentationSystem, System, load_segmenter, lung_finder
 from tfcovid.phantom import make_phantom
 from tfcovid.preprocess import window
 from tfcovid.scans import Scan
@@ -20,10 +20,12 @@ def untrained(name: str, *settings: str) -> System | SegmentationSystem:
     """A system or a segmenter of the config of that name, with norms that fit its slices."""
     parts = load_config(name).model_dump()
     without = [one for one in _NO_WEIGHTS if parts.get(one.split(".")[0])]
+    if parts.get("then") and parts["then"]["bundle"]:
+        without.remove("then.segmenter.network.weights=null")
     config = load_config(name, [*without, *settings])
     if isinstance(config, Segmenter):
         return _segmenter(config)
-    finder = _segmenter(config.lungs) if config.lungs else None
+    finder = _segmenter(config.lungs) if config.lungs else lung_finder(config)
     network = slice_network(config)
     settled(network, _phantom_slices(config, finder))
     patient = None
@@ -32,7 +34,9 @@ def untrained(name: str, *settings: str) -> System | SegmentationSystem:
         for one in patient.weights:
             # Fresh weights call all scans alike; a little more and they differ, as after training.
             one.assign(one * 1.5)
-    then = _segmenter(config.then.segmenter) if config.then else None
+    then = None
+    if config.then:
+        then = _segmenter(config.then.segmenter) if config.then.segmenter else load_segmenter(config.then.bundle)
     return System(config, network, patient, {"name": name}, finder, then)
 
 

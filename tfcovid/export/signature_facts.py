@@ -7,7 +7,6 @@ _INPUTS = {
     "scan.hu": (("slices", "height", "width"), "whole slices of one scan, feet to head; HU, -1024 to 3071"),
     "lungs.hu": (("slices", "height", "width"), "whole slices of one scan, feet to head; HU, -1024 to 3071"),
     "cropped.hu": (("batch", "height", "width"), "slices cropped and resized by tfcovid; HU, -1024 to 3071"),
-    "segment.hu": (("batch", "slices", "height", "width"), "patches at the working spacing; HU, -1024 to 3071"),
     "hu": (("batch", "height", "width"), "whole slices, each by itself; HU, -1024 to 3071"),
     "images": (("batch",), "encoded PNG or JPEG, 8-bit grey levels, of any sizes"),
     "clicks": (
@@ -32,7 +31,7 @@ _OUTPUTS = {
     "lungs.mask": (("slices", "height", "width"), "whether a pixel lies in a lung"),
 }
 _OF_PATCHES = {
-    "hu": _INPUTS["segment.hu"],
+    "hu": (("batch", "slices", "height", "width"), "patches at the working spacing; HU, -1024 to 3071"),
     "mask": (("batch", "slices", "height", "width"), "number of the label of every voxel that is answered for"),
     "probabilities": (("batch", "slices", "height", "width", "labels"), "0 to 1"),
 }

@@ -20,7 +20,7 @@ from pathlib import Path
 import infection
 import numpy as np
 
-from tfcovid.data import Entry, write_manifest
+from tfcovid.data import Entry, slice_targets, write_manifest
 from tfcovid.data.label_volume import mask_regions
 from tfcovid.evaluation.ranking import ranking
 from tfcovid.inference import load
@@ -73,8 +73,7 @@ def figures(bundle: str | Path, data: Path, manifest: Path) -> None:
         found = system.diagnose(read_scan(entry.scan, allow=ALLOWED))
         auc = counts = "-"
         if entry.slice_labels:
-            with entry.slice_labels.open() as file:
-                truth = np.array([line["infected"] == "1" for line in csv.DictReader(file)])
+            truth = slice_targets(entry, found.labels, len(found.lesion_probabilities), free="healthy") > 0
             weights = np.ones((1, len(truth)))
             auc = f"{ranking(truth, found.lesion_probabilities.astype(float), weights)[0][0]:.3f}"
             counts = f"{truth.sum()} of {len(truth)}"

@@ -22,7 +22,7 @@ def slices():
 
 @pytest.fixture
 def segmenters(tmp_path, slices):
-    """Of infection and of lungs, and their files."""
+    """Networks of infection and of lungs, and their files."""
     networks = {}
     for seed, name in enumerate(("infection", "lungs")):
         keras.utils.set_random_seed(seed)
